@@ -1,0 +1,193 @@
+"""An exercise: the properties of a right answer, and the mistakes people make.
+
+A check takes the reader's own function, calls it on fresh arrays of unequal sizes and compares the
+result with the expected one. Where they differ, it looks whether a known mistake gives that very
+result, and if so names it. A check never raises, whatever it is given.
+"""
+
+import inspect
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from attn_helpers.checks.report import Finding, Report
+
+__all__ = ["Exercise", "Property"]
+
+IN_PLACE = (
+    "You write into an array that belongs to the caller. Make a new one: `x = x - y` instead of "
+    "`x -= y`, or start from `x.copy()`."
+)
+
+
+@dataclass(frozen=True)
+class Property:
+    """Something that every right answer does.
+
+    Parameters
+    ----------
+    name : str
+        The phrase that the reader sees.
+    cases : list of tuple
+        Arguments to call the answer with; arrays are float64 of unequal sizes.
+    hint : str
+        Shown when no known mistake explains the result.
+    """
+
+    name: str
+    cases: list[tuple]
+    hint: str
+
+
+class Exercise:
+    """A callable that checks an answer: `exercise(my_function)` prints findings, returns a Report.
+
+    Parameters
+    ----------
+    name : str
+        What the exercise is called: `checks.ch01.softmax` has the name "softmax".
+    expected : function
+        Gives the right result; it has the parameters that the answer should have.
+    properties : list of Property
+        Tried in order. Two more, on the treatment of arguments, follow for every exercise.
+    mistakes : list of (str, function)
+        A hint, and a function with the misconception that the hint explains. A finite wrong result
+        that equals this function's result gets this hint.
+    """
+
+    def __init__(self, name, expected, properties, mistakes):
+        self.name = name
+        self.expected = expected
+        self.parameters = list(inspect.signature(expected).parameters)
+        self.properties = [
+            *properties,
+            Property("leaves its arguments as they were", properties[0].cases, IN_PLACE),
+            Property("takes strided and read-only arrays", properties[0].cases, IN_PLACE),
+        ]
+        self.mistakes = mistakes
+
+    def __repr__(self):
+        return f"{self.name}({', '.join(self.parameters)})"
+
+    def __call__(self, answer):
+        """Check `answer`, print a line for each property, and return the Report."""
+        findings = () if is_missing(answer) else self._findings(answer)
+        for finding in findings:
+            print(finding)
+        return Report(self.name, findings)
+
+    def _findings(self, answer):
+        """Try every property; one hint at a time, that of the first failure. () if unwritten."""
+        if not callable(answer):
+            hint = f"Hand over the function itself: its name alone, without calling it, for {self}."
+            return (Finding("is a function", f"this is of type {type(answer).__name__}", hint),)
+        result, error = call(answer, [fresh(argument) for argument in self.properties[0].cases[0]])
+        if not error and is_missing(result):
+            return ()
+        findings, hinted = [], False
+        for prop in self.properties:
+            problem, hint = self._try(answer, prop)
+            findings.append(Finding(prop.name, problem, "" if hinted else hint))
+            hinted = hinted or bool(problem)
+        return tuple(findings)
+
+    def _try(self, answer, prop):
+        """Return (problem, hint) of the first case that fails, or two empty strings."""
+        *_, untouched, strided = self.properties
+        for case in prop.cases:
+            given = [(awkward if prop is strided else fresh)(argument) for argument in case]
+            result, error = call(answer, given)
+            if error:
+                hint = IN_PLACE if "read-only" in error else prop.hint
+                return f"your function raised {error}{self._where(case)}", hint
+            if is_missing(result):
+                return (
+                    f"your function returned {result}{self._where(case)}",
+                    "A `return` is missing.",
+                )
+            if prop is untouched:
+                if changed := self._changed(given, case):
+                    return f"your function changed {changed}", IN_PLACE
+            elif problem := difference(result, self.expected(*case)):
+                return problem + self._where(case), self._diagnose(result, case) or prop.hint
+        return "", ""
+
+    def _diagnose(self, result, case):
+        """Return the hint of the mistake that gives this very result, or None."""
+        for hint, mistaken in self.mistakes:
+            wrong, _ = call(mistaken, [fresh(argument) for argument in case])
+            if np.all(np.isfinite(wrong)) and not difference(result, wrong):
+                return hint
+        return None
+
+    def _where(self, case):
+        named = zip(self.parameters, case, strict=True)
+        return ", for " + ", ".join(
+            f"{name} of shape {value.shape}"
+            if isinstance(value, np.ndarray)
+            else f"{name} {value:g}"
+            for name, value in named
+        )
+
+    def _changed(self, given, case):
+        triples = zip(self.parameters, given, case, strict=True)
+        return " and ".join(name for name, now, was in triples if not np.array_equal(now, was))
+
+
+def call(function, arguments):
+    """Call quietly; return (result, "") or (None, the error in words)."""
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            return function(*arguments), ""
+    except NotImplementedError:
+        return None, ""  # a stub: nothing written yet
+    except (Exception, SystemExit) as error:
+        return None, f"{type(error).__name__}: {error}"
+
+
+def is_missing(result):
+    """Tell whether a result stands for 'nothing written yet': None, `...`, or a tuple of them."""
+    if isinstance(result, tuple):
+        return bool(result) and all(is_missing(part) for part in result)
+    return result is None or result is ...
+
+
+def difference(result, expected):
+    """Say how a result differs from the expected one, "" if it does not."""
+    if isinstance(expected, tuple):
+        if not isinstance(result, (tuple, list)) or len(result) != len(expected):
+            return f"expected {len(expected)} results, got {type(result).__name__}"
+        found = [difference(*pair) for pair in zip(result, expected, strict=True)]
+        return next((f"result {i + 1}: {text}" for i, text in enumerate(found) if text), "")
+    try:
+        array = np.asarray(result, dtype=float)
+    except (TypeError, ValueError, RuntimeError):
+        return f"expected numbers of shape {np.shape(expected)}, got {type(result).__name__}"
+    if array.shape != np.shape(expected):
+        return f"expected shape {np.shape(expected)}, got {array.shape}"
+    if np.isnan(array).any():
+        return f"{int(np.isnan(array).sum())} of {array.size} results are NaN"
+    if np.allclose(array, expected, rtol=1e-5, atol=1e-8):
+        return ""
+    gap = np.abs(array - expected)
+    place = np.unravel_index(gap.argmax(), gap.shape)
+    at = f" at {tuple(int(i) for i in place)}" if place else ""
+    return f"expected {np.asarray(expected)[place]:.6g}{at}, got {array[place]:.6g}"
+
+
+def fresh(argument):
+    """Copy an argument, so that an answer that writes into it harms nobody."""
+    return np.array(argument) if isinstance(argument, np.ndarray) else argument
+
+
+def awkward(argument):
+    """Copy an argument into a strided, read-only view of a larger array."""
+    if not isinstance(argument, np.ndarray) or argument.ndim == 0:
+        return argument
+    roomy = np.full([2 * size for size in argument.shape], np.nan)
+    view = roomy[tuple(slice(1, None, 2) for _ in argument.shape)]
+    view[...] = argument
+    view.flags.writeable = False
+    return view

@@ -1,0 +1,233 @@
+"""The bank of chapter 1: right answers that must pass, and wrong ones with the hint they earn."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from attn_helpers.checks import ch01
+
+exp, newaxis = np.exp, np.newaxis
+
+
+# --- right answers, each in another style ---------------------------------------------------------
+def hard_by_loops(query, keys, values):
+    return [min(zip(abs(keys - x), range(len(keys)), values, strict=True))[2] for x in query]
+
+
+def hard_by_torch(query, keys, values):
+    apart = torch.cdist(torch.tensor(query)[:, None], torch.tensor(np.array(keys))[:, None], p=1.0)
+    return torch.tensor(np.array(values))[apart.argmin(1)]
+
+
+def softmax_by_logsumexp(scores, temperature):
+    s = scores / temperature
+    return exp(s - np.logaddexp.reduce(s, axis=-1, keepdims=True))
+
+
+def softmax_recursive(scores, temperature):
+    if scores.ndim > 1:
+        return np.stack([softmax_recursive(row, temperature) for row in scores])
+    e = [math.exp((s - max(scores)) / temperature) for s in scores]
+    return [x / sum(e) for x in e]
+
+
+def softmax_epsilon(scores, temperature):
+    e = exp((scores - scores.max(-1, keepdims=True)) / temperature)
+    return e / (e.sum(-1, keepdims=True) + 1e-12)
+
+
+def soft_by_loops(query, keys, values, bandwidth):
+    out = []
+    for x in query:
+        s = [-((x - key) ** 2) / (2 * bandwidth**2) for key in keys]
+        w = [math.exp(score - max(s)) for score in s]
+        out.append(sum(a * b for a, b in zip(w, values, strict=True)) / sum(w))
+    return np.array(out)
+
+
+def soft_by_broadcasting(query, keys, values, bandwidth):
+    s = -(((query[:, newaxis] - keys[newaxis]) / bandwidth) ** 2) / 2
+    e = exp(s - s.max(axis=1, keepdims=True))
+    return (e * values).sum(axis=1) / e.sum(axis=1)
+
+
+def soft_by_torch(query, keys, values, bandwidth):
+    q, k, v = (torch.tensor(np.array(a)) for a in (query, keys, values))
+    return torch.softmax(-((q[:, None] - k) ** 2) / (2 * bandwidth**2), -1) @ v
+
+
+def loo_by_deleting(x, y, bandwidth):
+    rest = np.arange(len(x))
+    guesses = [soft_by_loops(x[i : i + 1], x[rest != i], y[rest != i], bandwidth)[0] for i in rest]
+    return ((np.array(guesses) - y) ** 2).mean()
+
+
+def loo_by_mask(x, y, bandwidth):
+    s = np.where(np.eye(len(x), dtype=bool), -np.inf, -((x[:, None] - x) ** 2) / 2 / bandwidth**2)
+    e = exp(s - s.max(1, keepdims=True))
+    return float(np.mean((e @ y / e.sum(1) - y) ** 2))
+
+
+RIGHT = {
+    "hard_lookup": [
+        hard_by_loops,
+        hard_by_torch,
+        lambda query, keys, values: values[((query[:, None] - keys[None]) ** 2).argmin(-1)],
+        lambda query, keys, values: np.take(values, [np.argmin(abs(keys - x)) for x in query]),
+    ],
+    "softmax": [softmax_by_logsumexp, softmax_recursive, softmax_epsilon],
+    "soft_lookup": [soft_by_loops, soft_by_broadcasting, soft_by_torch],
+    "leave_one_out_error": [loo_by_deleting, loo_by_mask],
+}
+
+
+# --- wrong answers, each with a part of the hint it must earn -------------------------------------
+def in_place_softmax(scores, temperature):
+    scores -= scores.max(-1, keepdims=True)
+    e = exp(scores / temperature)
+    return e / e.sum(-1, keepdims=True)
+
+
+def shifted_by_the_whole(scores, temperature):
+    e = exp((scores - scores.max()) / temperature)
+    return e / e.sum(-1, keepdims=True)
+
+
+def soft(scale=lambda d, h: -(d**2) / (2 * h**2), axis=1, mix="values"):
+    def answer(query, keys, values, bandwidth):
+        s = scale(query[:, None] - keys, bandwidth)
+        e = exp(s - s.max(axis=axis, keepdims=True))
+        w = e / e.sum(axis=axis, keepdims=True)
+        return {"values": w @ values, "keys": w @ keys, "weights": w}[mix]
+
+    return answer
+
+
+def soft_naive(query, keys, values, bandwidth):
+    e = exp(-((query[:, None] - keys) ** 2) / (2 * bandwidth**2))
+    return e @ values / e.sum(1)
+
+
+def soft_unnormalised(query, keys, values, bandwidth):
+    return exp(-((query[:, None] - keys) ** 2) / (2 * bandwidth**2)) @ values
+
+
+def soft_guarded(query, keys, values, bandwidth):
+    e = exp(-((query[:, None] - keys) ** 2) / (2 * bandwidth**2))
+    return e @ values / (e.sum(1) + 1e-9)
+
+
+def loo(diagonal=-np.inf, after=False, finish=lambda p, y: np.mean((p - y) ** 2), h=lambda h: h):
+    def answer(x, y, bandwidth):
+        s = -((x[:, None] - x) ** 2) / (2 * h(bandwidth) ** 2)
+        if not after:
+            np.fill_diagonal(s, diagonal)
+        e = exp(s - s.max(1, keepdims=True))
+        w = e / e.sum(1, keepdims=True)
+        if after:
+            np.fill_diagonal(w, 0)
+        return finish(w @ y, y)
+
+    return answer
+
+
+def loo_naive(x, y, bandwidth):
+    e = exp(-((x[:, None] - x) ** 2) / (2 * bandwidth**2))
+    np.fill_diagonal(e, 0)
+    return np.mean((e @ y / e.sum(1) - y) ** 2)
+
+
+def loo_sees_itself(x, y, bandwidth):
+    return np.mean((soft_by_broadcasting(x, x, y, bandwidth) - y) ** 2)
+
+
+def loo_sorts(x, y, bandwidth):
+    order = x.argsort()
+    x.sort()
+    y[:] = y[order]
+    return loo_by_mask(x, y, bandwidth)
+
+
+WRONG = [
+    ("hard_lookup", lambda q, k, v: abs(q[:, None] - k).argmin(1), "position of the key"),
+    ("hard_lookup", lambda q, k, v: k[abs(q[:, None] - k).argmin(1)], "key that was found"),
+    ("hard_lookup", lambda q, k, v: v[abs(q[:, None] - k).argmax(1)], "farthest"),
+    ("hard_lookup", lambda q, k, v: v[(q[:, None] - k).argmin(1)], "Differences have a sign"),
+    ("hard_lookup", lambda q, k, v: v[(q[:, None] - k).argmax(1)], "Differences have a sign"),
+    ("hard_lookup", lambda q, k, v: v[(q[:, None] * k).argmax(1)], "product"),
+    ("hard_lookup", lambda q, k, v: v[abs(q[0] - k).argmin()], "every query with every key"),
+    ("hard_lookup", lambda q, k, v: v[np.clip(np.searchsorted(k, q), 0, len(k) - 1)], "every"),
+    ("hard_lookup", lambda q, k, v: v[::-1][abs(q[:, None] - k[::-1]).argmin(1)], "first of equal"),
+    ("hard_lookup", lambda q, k, v: v[abs(q[:, None] - k).argmin(1)].squeeze(), "squeeze"),
+    ("hard_lookup", lambda q, k, v: v[abs(q[:, None] - k).round(6).argmin(1)], "another scale"),
+    ("softmax", lambda s, t: softmax_by_logsumexp(s * t, 1), "multiply by the temperature"),
+    ("softmax", lambda s, t: softmax_by_logsumexp(s, 1), "not used"),
+    ("softmax", lambda s, t: exp(s / t), "not divided by their sum"),
+    ("softmax", lambda s, t: exp((s - s.max(-1, keepdims=True)) / t), "largest exponential"),
+    ("softmax", lambda s, t: (s / t) / (s / t).sum(-1, keepdims=True), "scores themselves"),
+    ("softmax", lambda s, t: softmax_by_logsumexp(-s, t), "minus sign"),
+    ("softmax", lambda s, t: softmax_by_logsumexp(s, 1) / t, "finished weights"),
+    ("softmax", lambda s, t: 2 ** (s / t) / (2 ** (s / t)).sum(-1, keepdims=True), "2 to the"),
+    ("softmax", lambda s, t: exp(s / t) / exp(s / t).sum(), "whole matrix"),
+    ("softmax", lambda s, t: exp(s / t) / exp(s / t).sum(0, keepdims=True), "columns"),
+    ("softmax", lambda s, t: exp(s / t) / exp(s / t).sum(-1, keepdims=True), "exp(10000)"),
+    ("softmax", shifted_by_the_whole, "own largest score"),
+    ("softmax", in_place_softmax, "belongs to the caller"),
+    ("softmax", lambda s, t: (s == s.max(-1, keepdims=True)) * 1.0, "three steps"),
+    ("soft_lookup", soft(lambda d, h: -(d**2) / (2 * h)), "must be squared"),
+    ("soft_lookup", soft(lambda d, h: -(d**2) / h**2), "2 under the fraction"),
+    ("soft_lookup", soft(lambda d, h: -abs(d) / h), "You use the distance"),
+    ("soft_lookup", soft(lambda d, h: -abs(d) / (2 * h)), "half the distance"),
+    ("soft_lookup", soft(lambda d, h: d**2 / (2 * h**2)), "far keys get the largest"),
+    ("soft_lookup", soft(lambda d, h: -(d**2) / 2), "bandwidth is not used"),
+    ("soft_lookup", soft(lambda d, h: -((d * h) ** 2) / 2), "multiply by the bandwidth"),
+    ("soft_lookup", soft_unnormalised, "not normalised"),
+    ("soft_lookup", soft(axis=0), "over the queries"),
+    ("soft_lookup", soft(mix="weights"), "return the weights"),
+    ("soft_lookup", soft(mix="keys"), "mix the keys"),
+    ("soft_lookup", lambda q, k, v, h: v[abs(q[:, None] - k).argmin(1)], "nearest value"),
+    ("soft_lookup", soft_naive, "0 / 0 is NaN"),
+    ("soft_lookup", soft_guarded, "Far away every exponential is zero"),
+    ("soft_lookup", lambda q, k, v, h: np.interp(q, k, v), "Scores first"),
+    ("leave_one_out_error", loo_sees_itself, "-inf, before softmax"),
+    ("leave_one_out_error", loo(diagonal=0), "the best there is"),
+    ("leave_one_out_error", loo(after=True), "after softmax"),
+    ("leave_one_out_error", loo(finish=lambda p, y: np.sum((p - y) ** 2)), "You add"),
+    ("leave_one_out_error", loo(finish=lambda p, y: np.mean((p - y) ** 2) ** 0.5), "root"),
+    ("leave_one_out_error", loo(finish=lambda p, y: np.mean(abs(p - y))), "absolute"),
+    ("leave_one_out_error", loo(finish=lambda p, y: np.mean(p - y)), "their signs"),
+    ("leave_one_out_error", loo(finish=lambda p, y: p), "You return the predictions"),
+    ("leave_one_out_error", loo(h=lambda h: h**0.5), "must be squared"),
+    ("leave_one_out_error", loo(h=lambda h: h / 2**0.5), "2 under the fraction"),
+    ("leave_one_out_error", loo_naive, "every other exponential can be zero"),
+    ("leave_one_out_error", loo_sorts, "belongs to the caller"),
+    ("leave_one_out_error", loo(finish=lambda p, y: np.mean((p - y.mean()) ** 2)), "Build the"),
+]
+
+
+@pytest.mark.parametrize(
+    "name, answer", [(name, answer) for name, answers in RIGHT.items() for answer in answers]
+)
+def test_right_answers_pass(name, answer, capsys):
+    report = getattr(ch01, name)(answer)
+    assert report.passed is True, capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name, answer, hint", WRONG, ids=[f"{n}: {h}" for n, _, h in WRONG])
+def test_wrong_answers_earn_their_hint(name, answer, hint, capsys):
+    report = getattr(ch01, name)(answer)
+    out = capsys.readouterr().out
+    assert report.passed is False, out
+    said = [finding.hint for finding in report.findings if finding.hint]
+    assert len(said) == 1 and hint in said[0], out
+
+
+@pytest.mark.parametrize("name", ch01.__all__)
+def test_every_mistake_is_rejected_with_its_own_hint(name):
+    exercise = getattr(ch01, name)
+    for hint, mistaken in exercise.mistakes:
+        report = exercise(mistaken)
+        assert report.passed is False
+        assert [f.hint for f in report.findings if f.hint] == [hint]

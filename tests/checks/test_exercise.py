@@ -1,0 +1,111 @@
+"""The base of every check: it never raises, and its verdict is never wrong about these."""
+
+import numpy as np
+import pytest
+import torch
+
+from attn_helpers.checks.exercise import Exercise, Property
+
+ROWS = np.arange(6.0).reshape(2, 3)
+
+
+def row_means(rows, weight):
+    return (rows * weight).mean(axis=1)
+
+
+EXERCISE = Exercise(
+    "row_means",
+    row_means,
+    [
+        Property("averages each row", [(ROWS, 2.0), (ROWS[:1] - 7, 0.5)], "Use `axis=1`."),
+        Property("takes large numbers", [(ROWS * 1e4, 1.0)], "Do not cut anything off."),
+    ],
+    [("You average the columns.", lambda rows, weight: (rows * weight).mean(axis=0))],
+)
+
+
+def stub(rows, weight): ...
+
+
+def raises_not_implemented(rows, weight):
+    raise NotImplementedError
+
+
+def in_place(rows, weight):
+    rows *= weight
+    return rows.mean(axis=1)
+
+
+def exits(rows, weight):
+    raise SystemExit(3)
+
+
+@pytest.mark.parametrize(
+    "answer", [None, ..., stub, raises_not_implemented, lambda r, w: (None, ...)]
+)
+def test_an_unwritten_answer_is_no_verdict(answer, capsys):
+    report = EXERCISE(answer)
+    assert report.passed is None
+    assert "no answer yet" in repr(report)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        row_means,
+        lambda rows, weight: [weight * sum(row) / len(row) for row in rows],
+        lambda rows, weight: torch.tensor(rows.tolist()).mean(1) * weight,  # float32
+        lambda rows, weight: np.einsum("ij->i", rows) * weight / rows.shape[1],
+    ],
+)
+def test_right_answers_in_any_style_pass(answer, capsys):
+    report = EXERCISE(answer)
+    assert report.passed is True
+    assert capsys.readouterr().out.count("✓") == 4
+    assert repr(report) == "row_means: passed, 4 of 4 properties hold."
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (lambda rows, weight: (rows * weight).mean(0), "You average the columns."),
+        (
+            lambda rows, weight: rows.mean(1),
+            "expected 8 at (1,), got 4, for rows of shape (2, 3), weight 2",
+        ),
+        (lambda rows, weight: row_means(rows, weight)[:, None], "expected shape (2,), got (2, 1)"),
+        (lambda rows, weight: row_means(rows, weight) * np.nan, "2 of 2 results are NaN"),
+        (lambda rows, weight: 1 / 0, "ZeroDivisionError"),
+        (lambda rows: rows, "TypeError"),
+        (lambda rows, weight: "text", "got str"),
+        (lambda rows, weight: {"mean": 1}, "got dict"),
+        (lambda rows, weight: row_means(rows, weight).clip(max=9), "takes large numbers"),
+        (lambda rows, weight: row_means(rows, weight) if len(rows) > 1 else None, "returned None"),
+        (lambda rows, weight: row_means(rows, weight) + 1e-3, "got"),
+        (exits, "SystemExit"),
+        (in_place, "your function changed rows"),
+        (3.5, "without calling it"),
+        (np.ones(2), "without calling it"),
+    ],
+)
+def test_wrong_answers_fail_with_words(answer, said, capsys):
+    report = EXERCISE(answer)
+    assert report.passed is False
+    out = capsys.readouterr().out
+    assert said in out, out
+    assert out.count("Hint: ") == 1, "one hint at a time"
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_answer_that_overflows_is_quiet(capsys):
+    report = EXERCISE(lambda rows, weight: np.log(np.exp(rows * weight * 1000)).mean(1))
+    assert report.passed is False
+    assert capsys.readouterr().err == ""
+
+
+def test_the_cases_stay_as_they_are_whatever_an_answer_does():
+    kept = ROWS.copy()
+    EXERCISE(in_place)
+    assert np.array_equal(ROWS, kept)
+    assert EXERCISE(row_means).passed is True
