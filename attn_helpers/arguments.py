@@ -20,7 +20,7 @@ def shapes(**arrays):
 
 
 def real_array(name, value, *, ndim=None):
-    """Turn `value` into an array of real floating-point numbers, which is never a copy needlessly.
+    """Turn `value` into an array of real floating-point numbers, without a needless copy.
 
     Parameters
     ----------
@@ -51,7 +51,8 @@ def real_array(name, value, *, ndim=None):
     if array.dtype.kind != "f":
         raise TypeError(f"{name} must hold real numbers, but its dtype is {array.dtype}")
     if ndim is not None and array.ndim != ndim:
-        raise ValueError(f"{name} needs {ndim} axes, but {shapes(**{name: array})}")
+        wanted = f"have {ndim} axes" if ndim else "be one number"
+        raise ValueError(f"{name} must {wanted}, but {shapes(**{name: array})}")
     return array
 
 
@@ -98,9 +99,7 @@ def positive(name, value):
     TypeError, ValueError
         If it is not one real number, or not a finite one above zero.
     """
-    array = real_array(name, value)
-    if array.ndim:
-        raise ValueError(f"{name} must be one number, but {shapes(**{name: array})}")
-    if not (np.isfinite(array) and array > 0):
-        raise ValueError(f"{name} must be a finite number above 0, but it is {array}")
-    return float(array)
+    number = float(real_array(name, value, ndim=0))
+    if not 0 < number < np.inf:  # also refuses NaN
+        raise ValueError(f"{name} must be a finite number above 0, but it is {number:g}")
+    return number

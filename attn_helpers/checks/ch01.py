@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from attn_helpers import reference
 from attn_helpers.checks.exercise import Exercise, Property
 
 __all__ = ["hard_lookup", "leave_one_out_error", "soft_lookup", "softmax"]
@@ -14,34 +13,37 @@ VALUES = np.array([10.0, -7.0, 2.5, 0.5, 30.0])
 
 def nearest(query, keys, values):
     """Hard look-up: the value of the nearest key."""
-    return values[abs(apart(query, keys)).argmin(axis=1)]
+    return values[abs(query[:, None] - keys).argmin(axis=1)]
 
 
 def weights_of(scores, temperature=1.0):
-    """Softmax along the last axis."""
-    return reference.softmax(scores, temperature=temperature)
+    """Softmax along the last axis; written out, so that no check leans on what it checks."""
+    e = np.exp((scores - scores.max(axis=-1, keepdims=True)) / temperature)
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def gaussian(query, keys, bandwidth):
+    """Scores of kernel regression, of shape (n_q, n_k)."""
+    return -(((query[:, None] - keys) / bandwidth) ** 2) / 2
 
 
 def mixture(query, keys, values, bandwidth):
     """Soft look-up: the Nadaraya-Watson mean."""
-    return reference.kernel_regression(query, keys, values, bandwidth=bandwidth)[0]
+    return weights_of(gaussian(query, keys, bandwidth)) @ values
 
 
 def others(x, y, bandwidth):
     """Predict each point from the other points: its own score is -inf."""
-    scores = -(apart(x, x, bandwidth) ** 2) / 2
+    scores = gaussian(x, x, bandwidth)
     np.fill_diagonal(scores, -np.inf)
     return weights_of(scores) @ y
 
 
-def own_share(x, bandwidth):
-    """Return the weight of each point on itself when nothing is forbidden."""
-    return np.diagonal(weights_of(-(apart(x, x, bandwidth) ** 2) / 2))
-
-
-def apart(query, keys, bandwidth=1.0):
-    """Signed distances in bandwidths, of shape (n_q, n_k)."""
-    return (query[:, None] - keys) / bandwidth
+def silenced(x, y, bandwidth):
+    """Predict each point with its own weight set to zero, too late: after softmax."""
+    weights = weights_of(gaussian(x, x, bandwidth))
+    np.fill_diagonal(weights, 0)
+    return weights @ y
 
 
 hard_lookup = Exercise(
@@ -54,26 +56,38 @@ hard_lookup = Exercise(
             "Compare every query with every key: `query[:, None] - keys` has shape (n_q, n_k).",
         ),
         Property(
-            "takes the first key when two are equally near",
-            [(np.array([1.0, 3.0]), np.array([2.0, 0.0, 4.0]), np.array([5.0, 6.0, 7.0]))],
+            "takes the first key when two are equally near, or equal",
+            [
+                (np.array([1.0, 3.0]), np.array([2.0, 0.0, 4.0]), np.array([5.0, 6.0, 7.0])),
+                (np.array([3.0, 0.0]), np.array([2.0, 2.0, 4.5]), np.array([5.0, 6.0, 7.0])),
+            ],
             "`argmin` returns the first of equal distances; does something reverse the order?",
         ),
         Property(
-            "answers one query, and one key",
-            [(np.array([0.4]), KEYS, VALUES), (QUERY, KEYS[:1], VALUES[:1])],
+            "answers one query, repeated queries, and one key",
+            [
+                (np.array([0.4]), KEYS, VALUES),
+                (np.array([0.0, 3.0, 0.0]), KEYS, VALUES),
+                (QUERY, KEYS[:1], VALUES[:1]),
+            ],
             "Keep the axis of queries even when it has length one; avoid `squeeze`.",
         ),
         Property(
-            "works at any scale of the keys",
-            [(QUERY * 1e8, KEYS * 1e8, VALUES), (QUERY * 1e-9, KEYS * 1e-9, VALUES)],
-            "A fixed threshold or starting value for 'near' fails at another scale.",
+            "works at any scale of the keys, and far from zero",
+            [
+                (QUERY * 1e8, KEYS * 1e8, VALUES),
+                (QUERY * 1e-9, KEYS * 1e-9, VALUES),
+                (QUERY + 1e9, KEYS + 1e9, VALUES),
+            ],
+            "A fixed threshold for 'near' fails at another scale, and multiplying the square out "
+            "loses all digits far from zero.",
         ),
     ],
     mistakes=[
         (
             "You return the position of the key. The reader of a dictionary wants what stands "
             "there: index `values` with it.",
-            lambda q, k, v: abs(apart(q, k)).argmin(axis=1),
+            lambda q, k, v: abs(q[:, None] - k).argmin(axis=1),
         ),
         (
             "You return the key that was found. A look-up compares keys and hands out values.",
@@ -81,17 +95,17 @@ hard_lookup = Exercise(
         ),
         (
             "You pick the farthest key. A large distance is a poor match: take the smallest.",
-            lambda q, k, v: v[abs(apart(q, k)).argmax(axis=1)],
+            lambda q, k, v: v[abs(q[:, None] - k).argmax(axis=1)],
         ),
         (
             "Differences have a sign, and the smallest one is the most negative: it belongs to a "
             "far key. Take `abs` (or the square) first.",
-            lambda q, k, v: v[apart(q, k).argmin(axis=1)],
+            lambda q, k, v: v[(q[:, None] - k).argmin(axis=1)],
         ),
         (
             "Differences have a sign, and the largest one belongs to a far key. Take `abs` (or the "
             "square), and then the smallest.",
-            lambda q, k, v: v[apart(q, k).argmax(axis=1)],
+            lambda q, k, v: v[(q[:, None] - k).argmax(axis=1)],
         ),
         (
             "You match by the product of query and key, which favours large keys. Here the match "
@@ -106,32 +120,35 @@ softmax = Exercise(
     weights_of,
     properties=[
         Property(
-            "gives each exp(score / temperature) as a share of their sum",
+            "gives each exp(score / temperature) as a share of its row's sum",
             [
                 (np.array([2.0, 1.0, 0.1]), 0.5),
-                (np.array([-1.0, 0.5, 3.0, 2.0]), 2.0),
-                (np.array([0.3, -0.2]), 1.0),
-            ],
-            "Write the formula in three steps: divide, exponentiate, normalise.",
-        ),
-        Property(
-            "treats each row of a matrix by itself",
-            [
+                (np.array([-1.0, 0.5, 3.0, 2.0]), 2.7),
                 (np.array([[1.0, 2.0, 3.0], [0.5, -4.0, 0.0]]), 1.5),
-                (np.linspace(-2, 3, 30).reshape(2, 3, 5) ** 2, 0.7),
             ],
-            "Sum along the last axis and keep it: `.sum(axis=-1, keepdims=True)`.",
+            "Write the formula in three steps: divide, exponentiate, normalise, each row by itself "
+            "(`axis=-1, keepdims=True`).",
         ),
         Property(
-            "stays finite for scores of 10,000, of either sign, and for small temperatures",
+            "takes any number of axes",
+            [(np.linspace(-2, 3, 30).reshape(2, 3, 5) ** 2, 0.7), (np.array([0.3]), 1.0)],
+            "The keys lie along the last axis, whatever comes before: `axis=-1, keepdims=True`.",
+        ),
+        Property(
+            "stays finite for scores of 10,000, of either sign",
             [
-                (np.array([1e4, 1e4 - 1.0, 0.0]), 1.0),
+                (np.array([0.0, 1e4 - 1.0, 1e4]), 1.0),
                 (np.array([-1e4, -1e4 - 2.0]), 1.0),
-                (np.array([3.0, 2.0, 1.0]), 0.001),
-                (np.array([[1e4, 9e3], [-1e4, -9.999e3]]), 1.0),
+                (np.array([1e4, 0.0]), 1e4),
+                (np.array([[[1e4, 9.999e3]], [[-1e4, -9.999e3]], [[0.0, 0.5]]]), 1.0),
             ],
             "exp(10000) overflows, and a row of exp(-10000) is all zeros. Take each row's own "
             "largest score off first: it cancels in the fraction.",
+        ),
+        Property(
+            "follows the temperature down to a thousandth",
+            [(np.array([3.0, 2.0, 1.0]), 0.001), (np.array([0.002, 0.001, 0.0]), 0.001)],
+            "Is the temperature cut off somewhere, or something added to it?",
         ),
         Property(
             "nears a plain mean when the temperature is large",
@@ -159,7 +176,8 @@ softmax = Exercise(
             lambda s, t: s / s.sum(axis=-1, keepdims=True),
         ),
         (
-            "A minus sign turns the order round: the largest score gets the largest weight.",
+            "A minus sign has turned the order round: the largest score should get the largest "
+            "weight.",
             lambda s, t: weights_of(-s, t),
         ),
         (
@@ -178,7 +196,7 @@ softmax = Exercise(
         ),
         (
             "You normalise down the columns. The keys lie along the last axis: `axis=-1`.",
-            lambda s, t: reference.softmax(s, axis=0, temperature=t),
+            lambda s, t: np.exp(s / t) / np.exp(s / t).sum(axis=0),
         ),
     ],
 )
@@ -195,14 +213,23 @@ soft_lookup = Exercise(
         ),
         Property(
             "stays finite far from every key, where it nears the nearest value",
-            [(np.array([400.0, -300.0, 0.0]), KEYS, VALUES, 0.5), (QUERY, KEYS, VALUES, 1e-3)],
+            [
+                (np.array([400.0, -300.0, 0.0]), KEYS, VALUES, 0.5),
+                (np.array([400.0, -300.0]), KEYS, VALUES, 10.0),
+                (QUERY, KEYS, VALUES, 1e-3),
+            ],
             "Far away every exponential is zero, and 0 / 0 is NaN. Take each row's largest score "
             "off before the exponential, as in softmax.",
         ),
         Property(
-            "nears the plain mean for a wide bandwidth",
-            [(QUERY, KEYS, VALUES, 1e5)],
-            "With a wide bandwidth every score is nearly 0 and all weights are equal.",
+            "works at any scale of the keys, and far from zero",
+            [
+                (QUERY, KEYS, VALUES, 1e5),
+                (QUERY * 1e-3, KEYS * 1e-3, VALUES, 8e-4),
+                (QUERY + 1e9, KEYS + 1e9, VALUES, 0.8),
+            ],
+            "A bandwidth that is cut off fails at another scale, and multiplying the square out "
+            "loses all digits far from zero.",
         ),
         Property(
             "answers one query, and one key",
@@ -221,16 +248,16 @@ soft_lookup = Exercise(
         ),
         (
             "You use the distance; the Gaussian kernel uses half its square.",
-            lambda q, k, v, h: weights_of(-abs(apart(q, k, h))) @ v,
+            lambda q, k, v, h: weights_of(-abs(q[:, None] - k) / h) @ v,
         ),
         (
             "You use half the distance; the Gaussian kernel uses half its square.",
-            lambda q, k, v, h: weights_of(-abs(apart(q, k, h)) / 2) @ v,
+            lambda q, k, v, h: weights_of(-abs(q[:, None] - k) / h / 2) @ v,
         ),
         (
             "The sign is turned round: far keys get the largest weights. Scores are *minus* the "
             "squared distance.",
-            lambda q, k, v, h: weights_of(apart(q, k, h) ** 2 / 2) @ v,
+            lambda q, k, v, h: weights_of(-gaussian(q, k, h)) @ v,
         ),
         ("The bandwidth is not used.", lambda q, k, v, h: mixture(q, k, v, 1.0)),
         (
@@ -239,16 +266,16 @@ soft_lookup = Exercise(
         ),
         (
             "The weights are not normalised: divide by their sum over the keys.",
-            lambda q, k, v, h: np.exp(-(apart(q, k, h) ** 2) / 2) @ v,
+            lambda q, k, v, h: np.exp(gaussian(q, k, h)) @ v,
         ),
         (
             "The weights are normalised over the queries. Each *query* shares out one unit of "
             "weight over the keys: sum along the last axis.",
-            lambda q, k, v, h: reference.softmax(-(apart(q, k, h) ** 2) / 2, axis=0) @ v,
+            lambda q, k, v, h: weights_of(gaussian(q, k, h).T).T @ v,
         ),
         (
             "You return the weights. One step is left: mix the values, `weights @ values`.",
-            lambda q, k, v, h: weights_of(-(apart(q, k, h) ** 2) / 2),
+            lambda q, k, v, h: weights_of(gaussian(q, k, h)),
         ),
         (
             "You mix the keys. Keys are compared, values are mixed.",
@@ -272,14 +299,20 @@ leave_one_out_error = Exercise(
         ),
         Property(
             "stays finite when the bandwidth is tiny",
-            [(KEYS, VALUES, 1e-3), (KEYS * 100, VALUES, 0.5)],
+            [(KEYS, VALUES, 1e-3), (KEYS * 100, VALUES, 0.5), (KEYS, VALUES, 1e-6)],
             "With its own key forbidden, every other exponential can be zero. Take each row's "
-            "largest remaining score off before the exponential.",
+            "largest remaining score off before the exponential, and forbid with -inf: -1e9 is not "
+            "always the smallest score.",
         ),
         Property(
-            "nears the mean of the others when the bandwidth is wide",
-            [(KEYS, VALUES, 1e6)],
-            "All other points then weigh the same, 1 / (n - 1).",
+            "leaves out the point itself, not another one at the same place",
+            [(np.array([1.5, -2.0, 1.5, 4.0, 3.0]), VALUES, 0.8)],
+            "Points are told apart by their position in the array, the diagonal, not by x.",
+        ),
+        Property(
+            "works at any scale",
+            [(KEYS, VALUES, 1e6), (KEYS * 1e-3, VALUES, 8e-4)],
+            "Is the bandwidth cut off somewhere?",
         ),
     ],
     mistakes=[
@@ -291,11 +324,23 @@ leave_one_out_error = Exercise(
         (
             "You set weights on the diagonal to 0 after softmax, so the rows no longer sum to one. "
             "Forbid the key before, in the scores.",
-            lambda x, y, h: np.mean((mixture(x, x, y, h) - own_share(x, h) * y - y) ** 2),
+            lambda x, y, h: np.mean((silenced(x, y, h) - y) ** 2),
         ),
         (
             "You add the squared errors; the mean divides by their number.",
             lambda x, y, h: np.sum((others(x, y, h) - y) ** 2),
+        ),
+        (
+            "You return one squared error for each point; take their mean.",
+            lambda x, y, h: (others(x, y, h) - y) ** 2,
+        ),
+        (
+            "You divide by n - 1. The mean divides by n: each of the n points is predicted once.",
+            lambda x, y, h: np.sum((others(x, y, h) - y) ** 2) / (len(x) - 1),
+        ),
+        (
+            "You take the median; the exercise asks for the mean, in which large errors count.",
+            lambda x, y, h: np.median((others(x, y, h) - y) ** 2),
         ),
         (
             "You take the root of the mean. The exercise asks for the mean squared error.",

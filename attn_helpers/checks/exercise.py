@@ -19,6 +19,9 @@ IN_PLACE = (
     "You write into an array that belongs to the caller. Make a new one: `x = x - y` instead of "
     "`x -= y`, or start from `x.copy()`."
 )
+SHAPE = "Look at the shape after each step of your function, `print(x.shape)`; which step is off?"
+RAISED = "Call your function on a small example of your own: the traceback shows the line."
+NO_RETURN = "Your function computes something and hands back nothing. Is a `return` missing?"
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,17 @@ class Property:
         Arguments to call the answer with; arrays are float64 of unequal sizes.
     hint : str
         Shown when no known mistake explains the result.
+    strided : bool, default False
+        Whether arrays are handed over as read-only views with strides.
+    watched : bool, default False
+        Whether to look at what the answer did to its arguments, and not at the result.
     """
 
     name: str
     cases: list[tuple]
     hint: str
+    strided: bool = False
+    watched: bool = False
 
 
 class Exercise:
@@ -50,20 +59,22 @@ class Exercise:
     expected : function
         Gives the right result; it has the parameters that the answer should have.
     properties : list of Property
-        Tried in order. Two more, on the treatment of arguments, follow for every exercise.
+        Tried in order; the first is the formula itself. Two more, on the treatment of arguments,
+        follow for every exercise.
     mistakes : list of (str, function)
-        A hint, and a function with the misconception that the hint explains. A finite wrong result
-        that equals this function's result gets this hint.
+        A hint, and a function with the misconception that the hint explains. An answer that fails
+        the first property with a finite result equal to this function's gets this hint.
     """
 
     def __init__(self, name, expected, properties, mistakes):
         self.name = name
         self.expected = expected
         self.parameters = list(inspect.signature(expected).parameters)
+        every = [case for prop in properties for case in prop.cases]
         self.properties = [
             *properties,
-            Property("leaves its arguments as they were", properties[0].cases, IN_PLACE),
-            Property("takes strided and read-only arrays", properties[0].cases, IN_PLACE),
+            Property("leaves its arguments as they were", every, IN_PLACE, watched=True),
+            Property("takes strided and read-only arrays", every, IN_PLACE, strided=True),
         ]
         self.mistakes = mistakes
 
@@ -72,19 +83,22 @@ class Exercise:
 
     def __call__(self, answer):
         """Check `answer`, print a line for each property, and return the Report."""
-        findings = () if is_missing(answer) else self._findings(answer)
+        findings = () if self._is_unwritten(answer) else self._findings(answer)
         for finding in findings:
             print(finding)
         return Report(self.name, findings)
 
+    def _is_unwritten(self, answer):
+        if answer is None or answer is ... or not callable(answer):
+            return answer is None or answer is ...
+        result, error = call(answer, [fresh(argument) for argument in self.properties[0].cases[0]])
+        return not error and (is_missing(result) or (result is None and is_stub(answer)))
+
     def _findings(self, answer):
-        """Try every property; one hint at a time, that of the first failure. () if unwritten."""
+        """Try every property; one hint at a time, that of the first failure."""
         if not callable(answer):
             hint = f"Hand over the function itself: its name alone, without calling it, for {self}."
             return (Finding("is a function", f"this is of type {type(answer).__name__}", hint),)
-        result, error = call(answer, [fresh(argument) for argument in self.properties[0].cases[0]])
-        if not error and is_missing(result):
-            return ()
         findings, hinted = [], False
         for prop in self.properties:
             problem, hint = self._try(answer, prop)
@@ -94,32 +108,31 @@ class Exercise:
 
     def _try(self, answer, prop):
         """Return (problem, hint) of the first case that fails, or two empty strings."""
-        *_, untouched, strided = self.properties
+        is_formula = prop is self.properties[0]
         for case in prop.cases:
-            given = [(awkward if prop is strided else fresh)(argument) for argument in case]
+            given = [(awkward if prop.strided else fresh)(argument) for argument in case]
             result, error = call(answer, given)
             if error:
-                hint = IN_PLACE if "read-only" in error else prop.hint
+                hint = IN_PLACE if "read-only" in error else RAISED if is_formula else prop.hint
                 return f"your function raised {error}{self._where(case)}", hint
-            if is_missing(result):
-                return (
-                    f"your function returned {result}{self._where(case)}",
-                    "A `return` is missing.",
-                )
-            if prop is untouched:
+            if result is None or is_missing(result):
+                return f"your function returned {result}{self._where(case)}", NO_RETURN
+            if prop.watched:
                 if changed := self._changed(given, case):
                     return f"your function changed {changed}", IN_PLACE
             elif problem := difference(result, self.expected(*case)):
-                return problem + self._where(case), self._diagnose(result, case) or prop.hint
+                hint = self._diagnose(result, case) if is_formula else prop.hint
+                return problem + self._where(case), hint
         return "", ""
 
     def _diagnose(self, result, case):
-        """Return the hint of the mistake that gives this very result, or None."""
+        """Return the hint of the mistake that gives this very result, or a general one."""
         for hint, mistaken in self.mistakes:
             wrong, _ = call(mistaken, [fresh(argument) for argument in case])
             if np.all(np.isfinite(wrong)) and not difference(result, wrong):
                 return hint
-        return None
+        same_shape = np.shape(array_of(result)) == np.shape(self.expected(*case))
+        return self.properties[0].hint if same_shape else SHAPE
 
     def _where(self, case):
         named = zip(self.parameters, case, strict=True)
@@ -142,28 +155,38 @@ def call(function, arguments):
             warnings.simplefilter("ignore")
             return function(*arguments), ""
     except NotImplementedError:
-        return None, ""  # a stub: nothing written yet
+        return ..., ""
     except (Exception, SystemExit) as error:
         return None, f"{type(error).__name__}: {error}"
 
 
 def is_missing(result):
-    """Tell whether a result stands for 'nothing written yet': None, `...`, or a tuple of them."""
-    if isinstance(result, tuple):
-        return bool(result) and all(is_missing(part) for part in result)
-    return result is None or result is ...
+    """Tell whether a result stands for 'nothing written yet': `...`, or a tuple of it and None."""
+    if isinstance(result, tuple) and result:
+        return all(part is None or part is ... for part in result)
+    return result is ...
+
+
+def is_stub(function):
+    """Tell whether a function has no more in it than `...`, `pass` or a docstring."""
+    code = getattr(function, "__code__", None)
+    return code is not None and len(code.co_code) <= len((lambda: None).__code__.co_code)
+
+
+def array_of(result):
+    """Turn a result into an array of real numbers, None if it is something else."""
+    result = result.detach() if hasattr(result, "detach") else result  # a torch tensor
+    try:
+        array = np.asarray(result)
+        return array.astype(float) if array.dtype.kind in "biufO" else None
+    except (TypeError, ValueError, RuntimeError):
+        return None
 
 
 def difference(result, expected):
     """Say how a result differs from the expected one, "" if it does not."""
-    if isinstance(expected, tuple):
-        if not isinstance(result, (tuple, list)) or len(result) != len(expected):
-            return f"expected {len(expected)} results, got {type(result).__name__}"
-        found = [difference(*pair) for pair in zip(result, expected, strict=True)]
-        return next((f"result {i + 1}: {text}" for i, text in enumerate(found) if text), "")
-    try:
-        array = np.asarray(result, dtype=float)
-    except (TypeError, ValueError, RuntimeError):
+    array = array_of(result)
+    if array is None:
         return f"expected numbers of shape {np.shape(expected)}, got {type(result).__name__}"
     if array.shape != np.shape(expected):
         return f"expected shape {np.shape(expected)}, got {array.shape}"
@@ -171,10 +194,11 @@ def difference(result, expected):
         return f"{int(np.isnan(array).sum())} of {array.size} results are NaN"
     if np.allclose(array, expected, rtol=1e-5, atol=1e-8):
         return ""
-    gap = np.abs(array - expected)
-    place = np.unravel_index(gap.argmax(), gap.shape)
+    place = np.unravel_index(np.abs(array - expected).argmax(), array.shape)
     at = f" at {tuple(int(i) for i in place)}" if place else ""
-    return f"expected {np.asarray(expected)[place]:.6g}{at}, got {array[place]:.6g}"
+    right, got = np.asarray(expected)[place], array[place]
+    digits = next(d for d in range(6, 18) if f"{right:.{d}g}" != f"{got:.{d}g}")
+    return f"expected {right:.{digits}g}{at}, got {got:.{digits}g}"
 
 
 def fresh(argument):

@@ -9,6 +9,7 @@ _HOMES = {
     "EncoderAttention": "encoder",
     "encoder_attention": "encoder",
     "noisy_curve": "curve",
+    "true_curve": "curve",
 }
 
 __all__ = sorted(_HOMES)

@@ -7,11 +7,9 @@ chapter 05_4 loads the same weights by hand.
 Source: Wang et al., "MiniLM", 2020; Reimers and Gurevych, "Sentence-BERT", 2019.
 """
 
-import contextlib
 import functools
 import hashlib
 import importlib.util
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,15 +108,19 @@ def _load(folder):
             )
     try:
         from transformers import AutoModel, AutoTokenizer
+        from transformers.utils import logging
     except ImportError as error:
         raise EncoderMissingError(
             f"Reading the encoder needs transformers and torch ({error}): "
             "pip install 'attn_helpers[encoder]'."
         ) from error
 
-    with contextlib.redirect_stderr(io.StringIO()):  # a progress bar over 100 small tensors
+    logging.disable_progress_bar()  # it would stand in the notebook for a second's work
+    try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         model = AutoModel.from_pretrained(
             folder, local_files_only=True, attn_implementation="eager"
         )
+    finally:
+        logging.enable_progress_bar()
     return tokenizer, model.eval()

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from attn_helpers.arguments import boolean_array, finite_array, shapes
-from attn_helpers.reference.softmax import normalise_exp
+from attn_helpers.reference.softmax import softmax_in_place
 
 __all__ = ["attention"]
 
@@ -56,9 +56,9 @@ def attention(q, k, v, *, mask=None, scale=None):
     q, k, v = finite_array("q", q), finite_array("k", k), finite_array("v", v)
     mask = None if mask is None else boolean_array("mask", mask)
     _check_shapes(q, k, v, mask)
-    scale = (
-        1 / math.sqrt(q.shape[-1]) if scale is None else float(finite_array("scale", scale, ndim=0))
-    )
+    if scale is None:
+        scale = 1 / math.sqrt(q.shape[-1])
+    scale = float(finite_array("scale", scale, ndim=0))
 
     dtype = np.result_type(q, k, v)
     wide = np.promote_types(dtype, np.float32)  # float16 has too little range for scores
@@ -72,7 +72,8 @@ def attention(q, k, v, *, mask=None, scale=None):
         shape = np.broadcast_shapes(scores.shape, mask.shape)
         scores = scores if scores.shape == shape else np.broadcast_to(scores, shape).copy()
         np.copyto(scores, -np.inf, where=~mask)
-    weights = normalise_exp(scores)
+    softmax_in_place(scores)
+    weights = scores
     out = weights @ v  # (..., n_q, d_v)
     return out.astype(dtype, copy=False), weights.astype(dtype, copy=False)
 

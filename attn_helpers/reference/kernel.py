@@ -1,6 +1,5 @@
 """Kernel regression: attention before it had the name."""
 
-
 from attn_helpers.arguments import finite_array, positive, shapes
 from attn_helpers.reference.softmax import softmax
 

@@ -7,7 +7,7 @@ from attn_helpers.arguments import positive, real_array, shapes
 __all__ = ["softmax"]
 
 
-def softmax(scores, axis=-1, *, temperature=1.0):
+def softmax(scores, *, axis=-1, temperature=1.0):
     r"""Turn scores into weights that sum to one along an axis.
 
     .. math:: w_j = \frac{e^{s_j / \tau}}{\sum_l e^{s_l / \tau}}
@@ -44,11 +44,12 @@ def softmax(scores, axis=-1, *, temperature=1.0):
     if not -scores.ndim <= axis < scores.ndim:
         raise ValueError(f"axis {axis} does not exist: {shapes(scores=scores)}")
     wide = np.array(scores, dtype=np.promote_types(scores.dtype, np.float32))
-    return normalise_exp(wide, axis, temperature).astype(scores.dtype, copy=False)
+    softmax_in_place(wide, axis, temperature)
+    return wide.astype(scores.dtype, copy=False)
 
 
-def normalise_exp(scores, axis=-1, temperature=1.0):
-    """Softmax in the memory of `scores`, which is overwritten; float32 or float64.
+def softmax_in_place(scores, axis=-1, temperature=1.0):
+    """Overwrite `scores`, float32 or float64, with their softmax.
 
     The largest score is taken off before the exponential, which changes no weight (both sides of
     the fraction shrink alike) and keeps every exponential in [0, 1]. It is taken off before the
@@ -64,4 +65,3 @@ def normalise_exp(scores, axis=-1, temperature=1.0):
     np.exp(scores, out=scores)
     total = scores.sum(axis, keepdims=True)
     scores /= np.where(total == 0, 1, total)
-    return scores

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from attn_helpers.checks.exercise import Exercise, Property
+from attn_helpers.checks.exercise import Exercise, Property, difference
 
 ROWS = np.arange(6.0).reshape(2, 3)
 
@@ -29,6 +29,10 @@ def stub(rows, weight): ...
 
 def raises_not_implemented(rows, weight):
     raise NotImplementedError
+
+
+def computes_and_forgets(rows, weight):
+    (rows * weight).mean(axis=1)
 
 
 def in_place(rows, weight):
@@ -83,6 +87,8 @@ def test_right_answers_in_any_style_pass(answer, capsys):
         (lambda rows, weight: row_means(rows, weight).clip(max=9), "takes large numbers"),
         (lambda rows, weight: row_means(rows, weight) if len(rows) > 1 else None, "returned None"),
         (lambda rows, weight: row_means(rows, weight) + 1e-3, "got"),
+        (lambda rows, weight: row_means(rows, weight) * (1 + 1j), "got ndarray"),
+        (computes_and_forgets, "Is a `return` missing?"),
         (exits, "SystemExit"),
         (in_place, "your function changed rows"),
         (3.5, "without calling it"),
@@ -109,3 +115,7 @@ def test_the_cases_stay_as_they_are_whatever_an_answer_does():
     EXERCISE(in_place)
     assert np.array_equal(ROWS, kept)
     assert EXERCISE(row_means).passed is True
+
+
+def test_numbers_that_differ_late_are_shown_with_enough_digits():
+    assert difference(0.1169, 0.11689852) == "expected 0.1168985, got 0.1169"

@@ -23,7 +23,7 @@ from attn_helpers.reference import kernel_regression, softmax
 def test_equals_torch(scores, temperature, data):
     axis = data.draw(st.integers(-scores.ndim, scores.ndim - 1))
     kept = scores.copy()
-    found = softmax(scores, axis, temperature=temperature)
+    found = softmax(scores, axis=axis, temperature=temperature)
     expected = torch.softmax(torch.from_numpy(scores) / temperature, axis).numpy()
     # scores of 1e4 at temperature 0.01 are 1e6 in size: rounding moves a weight by 1e6 * eps
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
@@ -70,8 +70,8 @@ BAD = {
     "infinity": (softmax, ([1.0, np.inf],), {}, ValueError, "NaN or +inf"),
     "no axis": (
         softmax,
-        ([[1.0, 2.0]], 2),
-        {},
+        ([[1.0, 2.0]],),
+        {"axis": 2},
         ValueError,
         "axis 2 does not exist: scores is (1, 2)",
     ),
