@@ -58,9 +58,9 @@ def softmax_in_place(scores, axis=-1, temperature=1.0):
     largest = scores.max(axis, keepdims=True, initial=-np.inf)
     if not (largest < np.inf).all():  # also False for NaN, which max passes on
         raise ValueError(f"scores must not hold NaN or +inf ({shapes(scores=scores)})")
-    scores -= np.where(np.isneginf(largest), 0, largest)
-    if temperature != 1:
-        with np.errstate(over="ignore"):  # towards -inf: a weight of zero
+    with np.errstate(over="ignore"):  # towards -inf: a weight of zero
+        scores -= np.where(np.isneginf(largest), 0, largest)
+        if temperature != 1:
             scores /= temperature
     np.exp(scores, out=scores)
     total = scores.sum(axis, keepdims=True)

@@ -39,6 +39,7 @@ def test_hand_values():
 def test_a_tiny_temperature_is_the_hard_choice_and_a_huge_one_the_mean():
     np.testing.assert_array_equal(softmax([3e4, 2.0, -1e4], temperature=1e-300), [1, 0, 0])
     np.testing.assert_allclose(softmax([3.0, 2.0, -1.0], temperature=1e12), 1 / 3, atol=1e-11)
+    np.testing.assert_array_equal(softmax([1.7e308, -1.7e308]), [1, 0])
 
 
 def test_minus_infinity_masks_and_a_row_of_it_gives_zeros():

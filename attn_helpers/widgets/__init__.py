@@ -1,0 +1,20 @@
+"""Widgets that compute in the browser: one .py, one .js and one .css file each.
+
+A widget is imported when it is first asked for, so that the package stays light without one.
+"""
+
+import importlib
+
+__all__ = ["SoftmaxTemperature"]
+
+_MODULES = {"SoftmaxTemperature": "softmax_temperature"}
+
+
+def __getattr__(name):
+    if name in _MODULES:
+        return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+
+
+def __dir__():
+    return sorted(__all__)

@@ -1,0 +1,233 @@
+"""The widget in JupyterLab: the reader's hand moves the Python object, and Python the picture."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+import scipy.special
+
+ROOT = Path(__file__).resolve().parents[2]
+CHAPTER = ROOT / "chapters" / "01_background.ipynb"
+CELLS = [
+    "from attn_helpers.widgets import SoftmaxTemperature\n"
+    "w = SoftmaxTemperature([2.0, 1.0, 0.1], ['cat', 'dog', 'bird'])\n"
+    "w",
+    "w",
+    "print([w.temperature, w.scores, w.weights.tolist()])",
+    "w.temperature = 10",
+    "w.set(scores=[0, 3], labels=['<b>yes</b>', 'no'])",
+    "try:\n    w.scores = [1, float('nan')]\nexcept ValueError as error:\n    print(error)",
+]
+KERNEL_READY = """async () => {
+  const { sessionContext } = jupyterapp.shell.currentWidget;
+  await sessionContext.ready;
+  await sessionContext.session.kernel.info;
+}"""
+RUN_COMMAND = "([name, options]) => jupyterapp.commands.execute(name, options)"
+NO_NEWS = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory):
+    """Start JupyterLab in a folder and a home of its own; yield its address and the folder."""
+    pytest.importorskip("jupyterlab")
+    home = tmp_path_factory.mktemp("lab")
+    folder = home / "course"
+    for path in (folder, home / "config" / "labconfig"):
+        path.mkdir(parents=True)
+    (home / "config" / "labconfig" / "page_config.json").write_text(json.dumps(NO_NEWS))
+    own = {
+        "HOME": home,
+        "IPYTHONDIR": home / "ipython",
+        "JUPYTER_CONFIG_DIR": home / "config",
+        "JUPYTER_DATA_DIR": home / "data",
+        "JUPYTER_RUNTIME_DIR": home / "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": home / "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": home / "workspaces",
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+    }
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        *(sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root"),
+        *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"),
+        *("--IdentityProvider.token=", f"--ServerApp.root_dir={folder}"),
+        "--LabApp.expose_app_in_browser=True",
+    ]
+    log = home / "lab.log"
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            command,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=os.environ | {name: str(value) for name, value in own.items()},
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(address, server, log)
+        yield address, folder
+    finally:
+        server.terminate()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def wait_for(address, server, log, seconds=60):
+    """Return when JupyterLab answers."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            urllib.request.urlopen(f"{address}/api/status", timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail(f"JupyterLab did not start:\n{log.read_text()}")
+
+
+def open_notebook(page, lab, name):
+    """Show one notebook with its kernel ready."""
+    address, _ = lab
+    page.set_default_timeout(40_000)
+    page.goto(f"{address}/lab/tree/{name}?reset")
+    page.locator(".jp-Notebook .jp-Cell").first.wait_for()
+    page.evaluate(KERNEL_READY)
+
+
+class Notebook:
+    """A notebook in the page, run cell by cell as a reader does."""
+
+    def __init__(self, page):
+        self.page = page
+        self.ran = 0
+
+    def cell(self, index):
+        return self.page.locator(".jp-Notebook .jp-CodeCell").nth(index)
+
+    def run(self, index):
+        """Run one cell and return what it prints."""
+        cell = self.cell(index)
+        cell.locator(".jp-InputPrompt").click()
+        self.page.keyboard.press("Control+Enter")
+        self.ran += 1
+        cell.locator(".jp-InputPrompt", has_text=f"[{self.ran}]:").wait_for()
+        return "".join(cell.locator(".jp-OutputArea-output pre").all_inner_texts())
+
+    def slider(self, index, name="temperature"):
+        return self.cell(index).get_by_role("slider", name=name, exact=True)
+
+    def weights(self, index):
+        """Return the weights that the view under a cell shows, at full precision."""
+        numbers = self.cell(index).locator(".attn-softmax-track + data")
+        return [float(value) for value in numbers.evaluate_all("all => all.map((n) => n.value)")]
+
+
+@pytest.fixture
+def notebook(page, lab):
+    """A fresh notebook with the widget shown under its first two cells."""
+    _, folder = lab
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
+    book.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(book, folder / "widget.ipynb")
+    open_notebook(page, lab, "widget.ipynb")
+    notebook = Notebook(page)
+    for index in (0, 1):
+        notebook.run(index)
+        notebook.slider(index).wait_for()
+    yield notebook
+    close(page)
+
+
+def close(page):
+    """End the kernel and leave nothing unsaved behind."""
+    page.evaluate("() => jupyterapp.serviceManager.sessions.shutdownAll()")
+
+
+def state(notebook):
+    """Run the cell that prints the Python object, and return its three parts."""
+    return json.loads(notebook.run(2))
+
+
+def test_keys_reach_the_widget_and_python_sees_it(notebook):
+    slider = notebook.slider(0)
+    slider.focus()
+    for key in ["ArrowRight"] * 6 + ["ArrowDown", "PageUp"]:
+        notebook.page.keyboard.press(key)
+    place = slider.evaluate("slider => slider.valueAsNumber")
+    assert place == pytest.approx(0.5)
+    assert slider.evaluate("slider => slider === document.activeElement")
+
+    score = notebook.slider(0, "score of bird")
+    score.press("End")
+
+    temperature, scores, weights = state(notebook)
+    assert temperature == pytest.approx(10**place, rel=0.005)
+    assert scores == [2.0, 1.0, 5.0]
+    np.testing.assert_allclose(weights, scipy.special.softmax(np.array(scores) / temperature))
+    for index in (0, 1):  # both views show what Python has
+        np.testing.assert_allclose(notebook.weights(index), weights, rtol=0, atol=1e-12)
+    assert notebook.slider(1).evaluate("slider => slider.valueAsNumber") == place
+
+    number = notebook.cell(0).get_by_role("spinbutton", name="temperature")
+    number.click()
+    number.press("Control+a")
+    notebook.page.keyboard.type("0.25")  # no digit turns the cell into a heading
+    assert state(notebook)[0] == 0.25
+    assert notebook.page.locator(".jp-Notebook .jp-CodeCell").count() == len(CELLS)
+
+
+def test_python_and_the_theme_change_both_pictures(notebook):
+    notebook.run(3)
+    expected = scipy.special.softmax(np.array([2.0, 1.0, 0.1]) / 10)
+    for index in (0, 1):
+        notebook.cell(index).locator("[aria-valuetext^='10,']").wait_for()
+        np.testing.assert_allclose(notebook.weights(index), expected, rtol=0, atol=1e-12)
+
+    notebook.run(4)
+    expected = scipy.special.softmax(np.array([0.0, 3.0]) / 10)
+    for index in (0, 1):
+        notebook.slider(index, "score of <b>yes</b>").wait_for()
+        np.testing.assert_allclose(notebook.weights(index), expected, rtol=0, atol=1e-12)
+
+    assert "scores must be finite" in notebook.run(5)
+    assert notebook.weights(0) == pytest.approx(expected)
+    assert state(notebook)[:2] == [10.0, [0.0, 3.0]]
+
+    ground = "view => getComputedStyle(view).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
+    view = notebook.cell(0).locator(".attn-softmax")
+    assert min(view.evaluate(ground)) > 240
+    notebook.page.evaluate(RUN_COMMAND, ["apputils:change-theme", {"theme": "JupyterLab Dark"}])
+    notebook.page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
+    assert max(view.evaluate(ground)) < 60
+    left = "all => all.map((node) => node.getBoundingClientRect().left)"
+    name_and_number = view.locator(".attn-readout > :first-child > div")
+    assert len(set(name_and_number.evaluate_all(left))) == 1  # JupyterLab's own style stays out
+
+
+def test_the_first_chapter_runs(page, lab):
+    if not CHAPTER.exists():
+        pytest.skip("chapters/01_background.ipynb is not there")
+    _, folder = lab
+    shutil.copy(CHAPTER, folder)
+    open_notebook(page, lab, CHAPTER.name)
+    page.evaluate(RUN_COMMAND, ["notebook:run-all-cells", {}])
+    page.locator(".attn-softmax").first.wait_for(state="attached")
+    page.evaluate(RUN_COMMAND, ["docmanager:save", {}])
+    ran = nbformat.read(folder / CHAPTER.name, as_version=4)
+    code = [cell for cell in ran.cells if cell.cell_type == "code" and cell.source.strip()]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    errors = [out for cell in code for out in cell.outputs if out.output_type == "error"]
+    assert not errors, errors
+    close(page)

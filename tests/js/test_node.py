@@ -1,0 +1,64 @@
+"""The widgets' JavaScript under Node: its own tests, and the same numbers as NumPy and torch."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+
+from attn_helpers.widgets import SoftmaxTemperature
+
+pytestmark = pytest.mark.node
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def node():
+    """Run Node with arguments and standard input, and return what it prints."""
+    program = shutil.which("node")
+    if program is None:
+        reason = "no Node on PATH: the tests of the JavaScript do not run"
+        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+
+    def run(*arguments, text=None):
+        done = subprocess.run(
+            [program, *map(str, arguments)], input=text, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+def test_the_javascript_passes_its_own_tests(node):
+    files = sorted(HERE.glob("*.test.mjs"))
+    assert files
+    report = node("--test", "--test-reporter=tap", *files)
+    assert "# fail 0" in report and "# pass 0" not in report
+
+
+def test_softmax_and_entropy_equal_torch_and_python_to_1e_12(node):
+    rng = np.random.default_rng(7)
+    cases = [
+        {"scores": rng.normal(scale=spread, size=n_k).tolist(), "temperature": temperature}
+        for n_k in (1, 2, 7, 64)
+        for spread in (0.1, 3, 1e4)
+        for temperature in (1e-6, 0.01, 0.37, 1, 100, 1e9)
+    ]
+    cases.append({"scores": [1.5, 1.5, -2.0], "temperature": 0.05})
+    outcomes = json.loads(node(HERE / "outcomes.mjs", text=json.dumps(cases)))
+    for case, seen in zip(cases, outcomes, strict=True):
+        widget = SoftmaxTemperature(**case)
+        scores = torch.tensor(case["scores"], dtype=torch.float64)
+        # The same shift on both sides: 1e4 over 1e-6 alone would lose the last digits.
+        expected = torch.softmax((scores - scores.max()) / case["temperature"], dim=0)
+        np.testing.assert_allclose(seen["weights"], expected, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(seen["weights"], widget.weights, rtol=0, atol=1e-12)
+        entropy = scipy.stats.entropy(expected, base=2)
+        assert [seen["entropy"], widget.entropy] == pytest.approx([entropy, entropy], abs=1e-12)
+        assert seen["effective"] == pytest.approx(2**entropy, rel=1e-12)
