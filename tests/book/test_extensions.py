@@ -1,0 +1,112 @@
+"""The book's Sphinx extensions, function by function."""
+
+import base64
+import io
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from docutils import nodes
+from fontTools.ttLib import TTFont
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "book" / "ext"))
+
+import folded_cells  # noqa: E402
+import offline_assets  # noqa: E402
+import widget_host  # noqa: E402
+
+ROCKET, ANCHOR = 0xF135, 0xF13D
+
+
+@pytest.fixture
+def warnings(monkeypatch):
+    """The warnings an extension gives; with -W each would fail the build."""
+    given = []
+    logger = SimpleNamespace(warning=lambda text, *values, **_: given.append(text % values))
+    monkeypatch.setattr(widget_host, "LOGGER", logger)
+    monkeypatch.setattr(offline_assets, "LOGGER", logger)
+    return given
+
+
+def prepared_state(state):
+    """Return the JSON text that a page would carry for this widget state."""
+    body = json.dumps({"version_major": 2, "version_minor": 0, "state": state})
+    attributes = {"body": body.replace("</script>", r"<\/script>")}
+    metadata = {"page": {"js_files": {"ipywidgets_state": (None, attributes)}}}
+    app = SimpleNamespace(env=SimpleNamespace(docname="page", nb_metadata=metadata))
+    widget_host.prepare_state(app, None)
+    return attributes["body"]
+
+
+def model(module, **state):
+    return {"model_name": "Model", "model_module": module, "state": state}
+
+
+def test_state_keeps_its_labels_and_cannot_end_its_script(warnings):
+    label = "a</script></SCRIPT ><!--<script><b>"
+    text = prepared_state({"one": model("anywidget", label=label)})
+    assert "<" not in text
+    assert json.loads(text)["state"]["one"]["state"]["label"] == label
+    assert not warnings
+
+
+def test_a_container_that_holds_an_anywidget_is_a_warning(warnings):
+    slider = model("@jupyter-widgets/controls", value=3)
+    box = model("@jupyter-widgets/controls", children=["IPY_MODEL_a", "IPY_MODEL_s"])
+    prepared_state({"s": slider, "box": box})
+    assert not warnings
+    prepared_state({"a": model("anywidget"), "s": slider, "box": box})
+    assert len(warnings) == 1 and "one after the other" in warnings[0]
+
+
+def test_the_cache_of_notebook_outputs_follows_the_package(monkeypatch, tmp_path):
+    monkeypatch.setattr(widget_host, "ROOT", tmp_path)
+    (tmp_path / "requirements.txt").write_text("numpy==2.0\n")
+    (tmp_path / "attn_helpers").mkdir()
+    module = tmp_path / "attn_helpers" / "widget.js"
+    app, config = SimpleNamespace(outdir=tmp_path / "html"), SimpleNamespace()
+
+    def cache(text):
+        module.write_text(text)
+        widget_host.key_cache_by_package(app, config)
+        return config.nb_execution_cache_path
+
+    assert cache("one") == cache("one") != cache("two")
+
+
+@pytest.mark.parametrize(("tag", "prompt"), [("solution", "solution"), ("setup", "set-up")])
+def test_tagged_cells_are_folded_and_others_are_left(tag, prompt):
+    document = nodes.section()
+    tagged = nodes.container(nb_element="cell_code", classes=["cell", f"tag_{tag}"])
+    plain = nodes.container(nb_element="cell_code", classes=["cell", "tag_hide-output"])
+    document += [tagged, plain]
+    folded_cells.fold_cells(None, document)
+    assert tagged["hide_mode"] == "all" and prompt in tagged["prompt_show"]
+    assert "hide_mode" not in plain
+
+
+@pytest.mark.node
+@pytest.mark.skipif(shutil.which("node") is None, reason="no Node on PATH")
+def test_a_formula_that_katex_cannot_read_is_a_warning(warnings):
+    from sphinxcontrib.katex import render_latex
+
+    for formula in (r"\frac{1}{2}", r"\frac{1}{"):
+        body = render_latex(formula)
+        offline_assets.report_katex_errors(None, "page", "page.html", {"body": body}, None)
+    assert len(warnings) == 1 and "KaTeX" in warnings[0]
+
+
+def test_the_icon_font_holds_the_icons_of_the_pages_and_few_others(tmp_path):
+    styles = tmp_path / "_static" / "styles"
+    shutil.copytree(offline_assets.THEME_STATIC / "styles", styles)
+    (tmp_path / "page.html").write_text('<i class="fas fa-rocket"></i>', encoding="utf-8")
+    css = offline_assets.icon_stylesheet(tmp_path)
+    solid = re.search(r"font-weight: 900.*?base64,([^)]+)", css)[1]
+    characters = TTFont(io.BytesIO(base64.b64decode(solid))).getBestCmap()
+    assert ROCKET in characters and ANCHOR not in characters
+    assert len(css) < 20_000
