@@ -63,6 +63,9 @@ def use_local_katex(app: Sphinx, config) -> None:
             f"the stylesheet of {assets.KATEX.version}: give both the same version"
         )
     katex.NODEJS_BINARY = node_binary()
+    # Its other way in, a socket file, is opened as soon as the file is there, which can be before
+    # Node listens: a build then fails now and then.
+    katex.KaTeXServer.start_server_process = katex.KaTeXServer.start_network_socket
     config.html_math_renderer = "katex"
     config.katex_prerender = True
     config.katex_css_path = "katex/katex.min.css"
