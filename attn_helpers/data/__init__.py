@@ -6,6 +6,8 @@ _HOMES = {
     "READINGS": "sentence",
     "RunningExample": "sentence",
     "running_example": "sentence",
+    "PHOTOGRAPH_CREDIT": "images",
+    "photograph": "images",
     "EncoderAttention": "encoder",
     "encoder_attention": "encoder",
     "noisy_curve": "curve",

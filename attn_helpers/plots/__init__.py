@@ -10,8 +10,10 @@ is restyled on import. Matplotlib itself loads at the first figure.
 from attn_helpers.plots.arcs import arcs
 from attn_helpers.plots.bars import bars
 from attn_helpers.plots.curves import curves
+from attn_helpers.plots.flow import flow
 from attn_helpers.plots.fonts import label
 from attn_helpers.plots.heatmap import heatmap
+from attn_helpers.plots.spotlight import spotlight
 from attn_helpers.plots.style import subplots, use_style
 from attn_helpers.plots.temperature_bars import temperature_bars
 
@@ -19,8 +21,10 @@ __all__ = [
     "arcs",
     "bars",
     "curves",
+    "flow",
     "heatmap",
     "label",
+    "spotlight",
     "subplots",
     "temperature_bars",
     "use_style",

@@ -40,6 +40,6 @@ def _print_png(canvas, target, *, metadata=None, pil_kwargs=None, **_):
         FigureCanvasAgg.print_png(canvas, target, metadata=metadata, pil_kwargs=pil_kwargs)
     else:
         dpi = canvas.figure.dpi
-        picture.quantize(256, dither=Image.Dither.NONE).save(
+        picture.quantize(256, kmeans=1, dither=Image.Dither.NONE).save(
             target, format="png", optimize=True, dpi=(dpi, dpi)
         )

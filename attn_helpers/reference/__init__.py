@@ -2,6 +2,7 @@
 
 from attn_helpers.reference.attention import attention
 from attn_helpers.reference.kernel import kernel_regression
+from attn_helpers.reference.patches import from_patches, to_patches
 from attn_helpers.reference.softmax import softmax
 
-__all__ = ["attention", "kernel_regression", "softmax"]
+__all__ = ["attention", "from_patches", "kernel_regression", "softmax", "to_patches"]
