@@ -100,9 +100,10 @@ lint: $(STAMP)  ## style of code and notebooks (what pre-commit checks)
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/nb-clean check $(KEEP) chapters
 
-bench: $(STAMP)  ## speed beside peers, and the cost of the import
+bench: $(STAMP)  ## speed beside peers, the cost of the import, the explorer in Chromium
 	@$(PY) -m benchmarks.attention $(ARGS)
 	@$(PY) -m benchmarks.import_time $(ARGS)
+	@$(PY) -m benchmarks.explorer $(ARGS)
 
 claims: $(STAMP)  ## gather the notebooks' claims into book/claims.md
 	@$(PY) book/tools/claims.py

@@ -5,9 +5,12 @@ A widget is imported when it is first asked for, so that the package stays light
 
 import importlib
 
-__all__ = ["SoftmaxTemperature"]
+_MODULES = {
+    "AttentionExplorer": "attention_explorer",
+    "SoftmaxTemperature": "softmax_temperature",
+}
 
-_MODULES = {"SoftmaxTemperature": "softmax_temperature"}
+__all__ = sorted(_MODULES)
 
 
 def __getattr__(name):
@@ -17,4 +20,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted(__all__)
+    return __all__

@@ -1,14 +1,11 @@
 // Softmax with a temperature: one bar for each key, from a hard look-up to a plain mean.
 //
 // Traits: scores (list of float), labels (list of str), temperature (float).
-// softmax, entropyBits, formatNumber, element, showNumber and keepControlKeys: see shared.js.
+// softmax, entropyBits, formatNumber, element, showNumber, temperatureControl and keepControlKeys:
+// see shared.js.
 
 // ---------------------------------------------------------------------------- constants
 
-const COLDEST = -2; // the slider runs over powers of ten, 0.01 to 100
-const HOTTEST = 2;
-const SLIDER_STEP = 0.02;
-const TICKS = ["0.01", "0.1", "1", "10", "100"];
 const SMALLEST_REACH = 5; // score sliders run at least from -5 to 5
 const SCORE_STEPS = 50; // on either side of zero
 const MOST_KEYS = 64;
@@ -36,21 +33,6 @@ export function isDrawable({ scores, labels, temperature }) {
     labels.every((label) => typeof label === "string") &&
     isTemperature(temperature)
   );
-}
-
-/** @param {unknown} value */
-export function isTemperature(value) {
-  return Number.isFinite(value) && value > 0;
-}
-
-/** Temperature at a place of the slider, to three figures. @param {number} place */
-export function temperatureAt(place) {
-  return Number((10 ** place).toPrecision(3));
-}
-
-/** Place of a temperature on the slider, its end for one beyond. @param {number} temperature */
-export function placeOf(temperature) {
-  return Math.min(HOTTEST, Math.max(COLDEST, Math.log10(temperature)));
 }
 
 /**
@@ -94,13 +76,7 @@ export function nameWinners({ winners }, labels) {
 
 function render({ model, el }) {
   // ---- DOM
-  const slider = element("input", {
-    class: "attn-range", type: "range", "aria-label": "temperature",
-    min: COLDEST, max: HOTTEST, step: SLIDER_STEP,
-  });
-  const number = element("input", {
-    class: "attn-number", type: "number", min: 0.01, max: 100, step: "any",
-  });
+  const temperature = temperatureControl((value) => change("temperature", value));
   const hard = element(
     "button", { class: "attn-button", type: "button", title: HARD },
     element("span", { class: "attn-softmax-hard", "aria-hidden": "true" }), "Hard look-up",
@@ -109,7 +85,6 @@ function render({ model, el }) {
     "button", { class: "attn-button", type: "button", title: MEAN },
     "Plain mean", element("span", { class: "attn-softmax-mean", "aria-hidden": "true" }),
   );
-  const ticks = TICKS.map((tick) => element("span", {}, tick));
   const list = element("div", { class: "attn-softmax-rows", role: "group", "aria-label": "keys" });
   const entropy = element("data");
   const mostEntropy = element("small");
@@ -132,13 +107,10 @@ function render({ model, el }) {
     element(
       "div", { class: "attn-softmax-top" },
       element("code", {}, "weights = softmax(scores / temperature)"),
-      element("label", {}, "temperature", number),
+      temperature.label,
     ),
-    element(
-      "div", { class: "attn-softmax-scale" }, slider,
-      element("div", { class: "attn-softmax-ticks", "aria-hidden": "true" }, ...ticks),
-      element("div", { class: "attn-softmax-ends" }, hard, mean),
-    ),
+    temperature.scale,
+    element("div", { class: "attn-softmax-ends" }, hard, mean),
     list,
     element(
       "div", { class: "attn-readout" },
@@ -171,7 +143,7 @@ function render({ model, el }) {
     state = next;
     result = outcome(state.scores, state.temperature);
     if (!ownEdit) reach = reachOf(state.scores);
-    drawTemperature();
+    temperature.show(state.temperature, `winner ${nameWinners(result, state.labels)}`);
     drawRows();
     drawReadout();
     drawTable();
@@ -211,15 +183,6 @@ function render({ model, el }) {
     tableBody.replaceChildren(...rows.map((row) => row.line));
     list.classList.toggle("attn-softmax-many", rows.length > MANY_KEYS);
     list.style.setProperty("--mean", `${100 / rows.length}%`);
-  }
-
-  function drawTemperature() {
-    const { temperature, labels } = state;
-    const shown = Number(temperature.toPrecision(3));
-    slider.value = String(placeOf(temperature));
-    slider.setAttribute("aria-valuetext", `${shown}, winner ${nameWinners(result, labels)}`);
-    // A number on its way ("0.0" before "0.05") is left as it is typed.
-    if (number.valueAsNumber !== temperature) number.value = String(shown);
   }
 
   function drawRows() {
@@ -271,15 +234,8 @@ function render({ model, el }) {
     ownEdit = false;
   }
 
-  slider.addEventListener("input", () => {
-    change("temperature", temperatureAt(slider.valueAsNumber));
-  });
-  number.addEventListener("input", () => {
-    if (isTemperature(number.valueAsNumber)) change("temperature", number.valueAsNumber);
-  });
-  number.addEventListener("change", drawTemperature); // what is no temperature gives way
-  hard.addEventListener("click", () => change("temperature", temperatureAt(COLDEST)));
-  mean.addEventListener("click", () => change("temperature", temperatureAt(HOTTEST)));
+  hard.addEventListener("click", () => change("temperature", 0.01));
+  mean.addEventListener("click", () => change("temperature", 100));
   table.addEventListener("toggle", drawTable);
   root.addEventListener("change", speak);
   keepControlKeys(root);

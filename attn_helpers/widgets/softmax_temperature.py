@@ -1,12 +1,20 @@
 """Softmax with a temperature: from a hard look-up to a plain mean, under the reader's hand."""
 
-import anywidget
+from functools import partial
+
 import numpy as np
 import traitlets
 
 from attn_helpers.arguments import finite_array, positive, shapes
 from attn_helpers.reference.softmax import softmax
-from attn_helpers.widgets.base import Checked, Mismatch, script, style
+from attn_helpers.widgets.base import (
+    Checked,
+    CheckedWidget,
+    Mismatch,
+    check_names,
+    script,
+    style,
+)
 
 __all__ = ["SoftmaxTemperature"]
 
@@ -21,23 +29,7 @@ def check_scores(scores):
     return [float(score) for score in scores]
 
 
-def check_labels(labels):
-    """Return the keys' names as a list of str."""
-    if isinstance(labels, str) or not np.iterable(labels):
-        raise TypeError(
-            f"labels must be a list of strings, one for each score, but it is {labels!r}"
-        )
-    labels = list(labels)
-    for place, label in enumerate(labels):
-        if not isinstance(label, str):
-            raise TypeError(
-                f"labels must hold strings, but labels[{place}] is {label!r} "
-                f"({type(label).__name__}; labels is ({len(labels)},))"
-            )
-    return [str(label) for label in labels]
-
-
-class SoftmaxTemperature(anywidget.AnyWidget):
+class SoftmaxTemperature(CheckedWidget):
     """Bars of softmax(scores / temperature) that follow a temperature slider.
 
     The browser computes the picture, so the widget also lives in a page without a kernel. With
@@ -74,8 +66,8 @@ class SoftmaxTemperature(anywidget.AnyWidget):
     _css = style("softmax_temperature")
 
     scores = Checked(check_scores).tag(sync=True)
-    labels = Checked(check_labels).tag(sync=True)
-    temperature = Checked(lambda value: positive("temperature", value)).tag(sync=True)
+    labels = Checked(partial(check_names, "labels")).tag(sync=True)
+    temperature = Checked(partial(positive, "temperature")).tag(sync=True)
 
     def __init__(self, scores, labels=None, *, temperature=1.0):
         scores = check_scores(scores)
@@ -93,23 +85,6 @@ class SoftmaxTemperature(anywidget.AnyWidget):
                 f"change both at once with set(scores=..., labels=...)"
             )
         return proposal.value
-
-    def set(self, **traits):
-        """Change several of `scores`, `labels` and `temperature` at once, or none of them.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If one of them is wrong; then all keep their old value.
-        """
-        unknown = traits.keys() - {"scores", "labels", "temperature"}
-        if unknown:
-            raise TypeError(f"set takes scores, labels and temperature, not {sorted(unknown)}")
-        for name, value in traits.items():
-            traits[name] = self.traits()[name].check(value)
-        with self.hold_sync(), self.hold_trait_notifications():
-            for name, value in traits.items():
-                setattr(self, name, value)
 
     @property
     def weights(self):

@@ -1,4 +1,4 @@
-"""The widget in JupyterLab: the reader's hand moves the Python object, and Python the picture."""
+"""The widgets in JupyterLab: the reader's hand moves the Python object, and Python the picture."""
 
 import json
 import os
@@ -26,6 +26,21 @@ CELLS = [
     "w.temperature = 10",
     "w.set(scores=[0, 3], labels=['<b>yes</b>', 'no'])",
     "try:\n    w.scores = [1, float('nan')]\nexcept ValueError as error:\n    print(error)",
+]
+EXPLORER_CELLS = [
+    "import json, numpy as np\n"
+    "from attn_helpers.widgets import AttentionExplorer\n"
+    "rng = np.random.default_rng(0)\n"
+    "q, k = rng.normal(size=(2, 2, 4, 3)); v = rng.normal(size=(5, 2))\n"
+    "k = np.concatenate([k, q[:, :1]], axis=1)\n"
+    "e = AttentionExplorer(list('abcd'), list('vwxyz'), q=q, k=k, v=v, mask=q[..., :1] > -1)\n"
+    "e",
+    "e",
+    "print(json.dumps([e.temperature, e.similarity, e.query, e.head, e.weights.tolist(),\n"
+    "                  e.out.tolist()]))",
+    "e.set(tokens=['<b>one</b>', 'two'], q=3 * q[0, :2].astype(np.float32), mask=None, query=1)",
+    "e.temperature, e.similarity, e.head = 0.3, 'dot', 1",
+    "try:\n    e.q = q\nexcept ValueError as error:\n    print(error)",
 ]
 KERNEL_READY = """async () => {
   const { sessionContext } = jupyterapp.shell.currentWidget;
@@ -134,11 +149,10 @@ class Notebook:
         return [float(value) for value in numbers.evaluate_all("all => all.map((n) => n.value)")]
 
 
-@pytest.fixture
-def notebook(page, lab):
-    """A fresh notebook with the widget shown under its first two cells."""
+def opened(page, lab, cells):
+    """Open a fresh notebook, with the widget shown under its first two cells."""
     _, folder = lab
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     book.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(book, folder / "widget.ipynb")
     open_notebook(page, lab, "widget.ipynb")
@@ -146,7 +160,20 @@ def notebook(page, lab):
     for index in (0, 1):
         notebook.run(index)
         notebook.slider(index).wait_for()
-    yield notebook
+    return notebook
+
+
+@pytest.fixture
+def notebook(page, lab):
+    """A notebook of SoftmaxTemperature."""
+    yield opened(page, lab, CELLS)
+    close(page)
+
+
+@pytest.fixture
+def explorer(page, lab):
+    """A notebook of AttentionExplorer."""
+    yield opened(page, lab, EXPLORER_CELLS)
     close(page)
 
 
@@ -214,6 +241,82 @@ def test_python_and_the_theme_change_both_pictures(notebook):
     left = "all => all.map((node) => node.getBoundingClientRect().left)"
     name_and_number = view.locator(".attn-readout > :first-child > div")
     assert len(set(name_and_number.evaluate_all(left))) == 1  # JupyterLab's own style stays out
+
+
+def explored(notebook):
+    """Ask Python for its numbers, and hold both views to them; return Python's choices."""
+    temperature, similarity, query, head, weights, out = json.loads(notebook.run(2))
+    for index in (0, 1):
+        view = notebook.cell(index).locator(".attn-explorer")
+        view.locator(f"select >> option:checked[value='{query}']").wait_for(state="attached")
+        bars = view.locator(".bar").evaluate_all("all => all.map((b) => b.getAttribute('height'))")
+        np.testing.assert_allclose(
+            np.array(bars, float) / 64, weights[head][query], rtol=0, atol=1e-6
+        )
+        shown = view.locator(".attn-explorer-out data").evaluate_all("all => all.map(n => n.value)")
+        np.testing.assert_allclose(np.array(shown, float), out[head][query], rtol=0, atol=1e-6)
+    return temperature, similarity, query, head
+
+
+def test_every_control_of_the_explorer_reaches_python_and_the_other_view(explorer):
+    page, view = explorer.page, explorer.cell(0).locator(".attn-explorer")
+    assert explored(explorer) == (1.0, "scaled dot", 0, 0)
+
+    explorer.slider(0).focus()
+    for key in "ArrowRight", "PageUp", "ArrowUp":
+        page.keyboard.press(key)
+    place = explorer.slider(1).evaluate("slider => slider.valueAsNumber")
+    assert place == pytest.approx(0.44)
+    assert explored(explorer)[0] == pytest.approx(10**place, rel=0.005)
+
+    view.get_by_role("radio", name="scaled dot").focus()
+    page.keyboard.press("ArrowRight")
+    view.get_by_role("radio", name="head 0").focus()
+    page.keyboard.press("ArrowRight")
+    assert explored(explorer)[1:] == ("cosine", 0, 1)
+
+    select = view.get_by_role("combobox", name="query")
+    select.focus()
+    page.keyboard.press("ArrowDown")
+    assert explored(explorer)[2] == 1
+
+    grid = view.get_by_role("grid")
+    grid.focus()
+    for key in "ArrowDown", "ArrowDown", "Home", "ArrowRight":
+        page.keyboard.press(key)
+    assert grid.evaluate("grid => grid === document.activeElement")
+    names = view.locator(".attn-explorer-sum strong bdi")
+    assert names.all_inner_texts() == ["d", "w"]
+    assert explored(explorer)[2] == 3
+
+    size = grid.bounding_box()
+    grid.click(position={"x": size["width"] * 0.9, "y": size["height"] * 0.4})
+    assert names.all_inner_texts() == ["b", "z"]
+    assert explored(explorer)[2] == 1
+    view.locator("summary").press("Enter")
+    assert view.get_by_role("rowheader").filter(has_text="a").count() >= 1
+    with page.expect_download() as download:
+        view.get_by_role("button", name="Save PNG").press("Enter")
+    assert download.value.suggested_filename == "attention.png"
+    assert page.locator(".jp-Notebook .jp-CodeCell").count() == len(EXPLORER_CELLS)
+
+
+def test_python_changes_every_view_of_the_explorer(explorer):
+    explorer.run(3)
+    explorer.run(4)
+    for index in (0, 1):
+        explorer.cell(index).locator("svg text", has_text="<b>one</b>").first.wait_for()
+        explorer.cell(index).locator("[aria-valuetext^='0.3,']").wait_for()
+    assert explored(explorer) == (0.3, "dot", 1, 1)
+    assert "q needs 2 rows" in explorer.run(5)
+    corner = """canvas => canvas.getContext("2d").getImageData(0, 0, 1, 1).data[0]"""
+    canvas = explorer.cell(0).locator(".attn-explorer-grid canvas")
+    light = canvas.evaluate(corner)
+    explorer.page.evaluate(RUN_COMMAND, ["apputils:change-theme", {"theme": "JupyterLab Dark"}])
+    canvas.scroll_into_view_if_needed()
+    explorer.page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
+    explorer.page.wait_for_timeout(100)
+    assert canvas.evaluate(corner) != light
 
 
 def test_the_first_chapter_runs(page, lab):

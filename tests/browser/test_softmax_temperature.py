@@ -1,21 +1,10 @@
-"""SoftmaxTemperature in Chromium: on its page of the book, and alone with what a reader may bring.
-
-The second kind of page holds a widget's real state, as a notebook leaves it, and the book's own
-host script, which starts it.
-"""
-
-import json
-import re
-import shutil
-from pathlib import Path
+"""SoftmaxTemperature in Chromium: in the book, and alone with what a reader may bring."""
 
 import numpy as np
 import pytest
 import scipy.special
 
-ROOT = Path(__file__).resolve().parents[2]
-HOST = ROOT / "book" / "ext" / "widget_host.js"
-HOSTILE = "<img src=x onerror=alert(1)>"
+from tests.browser.bare_page import HOSTILE, MODEL, RENDER, brightness, drag, write_page
 
 # The numbers at full precision, as one view shows them.
 SHOWN = """view => {
@@ -51,24 +40,6 @@ def check_numbers(shown):
     assert shown["effective"] == pytest.approx(2**entropy, abs=1e-6)
     if (scores == scores.max()).sum() == 1:
         assert shown["winner"] == shown["labels"][scores.argmax()]
-
-
-def drag(page, slider, start, end):
-    """Pull a slider's thumb from one fraction of its way to another."""
-    slider.scroll_into_view_if_needed()
-    box = slider.bounding_box()
-    inside = [box["x"] + 10 + (box["width"] - 20) * at for at in (start, end)]
-    middle = box["y"] + box["height"] / 2
-    page.mouse.move(inside[0], middle)
-    page.mouse.down()
-    page.mouse.move(inside[1], middle, steps=8)
-    page.mouse.up()
-
-
-def brightness(view, property):
-    """Mean of the red, green and blue of a colour that the browser computed, 0 to 255."""
-    colour = view.evaluate("(view, name) => getComputedStyle(view)[name]", property)
-    return np.mean([int(channel) for channel in re.findall(r"\d+", colour)[:3]])
 
 
 # ---------------------------------------------------------------------------- in the book
@@ -131,35 +102,19 @@ def test_in_the_book_on_a_dark_phone(dark_phone_page, site):
 # ---------------------------------------------------------------------------- alone
 
 
-PAGE = """<!doctype html><html lang="en" data-theme="{theme}"><meta charset="utf-8">
-<meta name="viewport" content="width=device-width"><title>widget</title>
-<link rel="icon" href="data:,">
-<script type="application/vnd.jupyter.widget-state+json">{state}</script>{views}
-<script src="widget_host.js"></script></html>"""
-
-
 @pytest.fixture
 def show(page, tmp_path):
     """Put one widget on a bare page, in as many views as wanted, and return the views."""
     pytest.importorskip("anywidget")
-    from ipywidgets.embed import dependency_state
     from serve import serving
 
     from attn_helpers.widgets import SoftmaxTemperature
 
-    index = tmp_path / "index.html"
-    index.touch()
-    shutil.copy(HOST, tmp_path)
+    (tmp_path / "index.html").touch()
 
     def put(scores, labels=None, *, temperature=1.0, views=1, theme="light"):
         widget = SoftmaxTemperature(scores, labels, temperature=temperature)
-        models = dependency_state([widget], drop_defaults=False)
-        state = json.dumps({"version_major": 2, "version_minor": 0, "state": models})
-        kind = "application/vnd.jupyter.widget-view+json"
-        view = f'<div><script type="{kind}">{{"model_id": "{widget.model_id}"}}</script></div>'
-        state = state.replace("<", "\\u003c")
-        text = PAGE.format(theme=theme, state=state, views=view * views)
-        index.write_text(text, "utf-8")
+        write_page(tmp_path, widget, views=views, theme=theme)
         page.goto(address)
         found = page.locator(".attn-softmax")
         found.nth(views - 1).wait_for()
@@ -315,35 +270,12 @@ def test_the_widget_takes_the_theme_of_its_page(show):
     assert brightness(view, "backgroundColor") > 240 and brightness(view, "color") < 60
 
 
-MODEL = """() => {
-  const state = { scores: [2, 1], labels: ["cat", "dog"], temperature: 1 };
-  const listeners = new Map();
-  window.model = {
-    get: (name) => state[name],
-    set(name, value) {
-      state[name] = value;
-      for (const listener of listeners.get(`change:${name}`) ?? []) listener();
-    },
-    save_changes() {},
-    on: (event, f) => listeners.set(event, (listeners.get(event) ?? new Set()).add(f)),
-    off: (event, f) => listeners.get(event)?.delete(f),
-    count: () => [...listeners.values()].reduce((sum, set) => sum + set.size, 0),
-  };
-}"""
-RENDER = """async (script) => {
-  const url = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
-  const { default: widget } = await import(url);
-  const el = document.body.appendChild(document.createElement("div"));
-  window.cleanup = widget.render({ model: window.model, el });
-}"""
-
-
 @pytest.fixture
 def bare_view(page):
     """One view of a model that the test itself can set and count the listeners of."""
     from attn_helpers.widgets.base import script
 
-    page.evaluate(MODEL)
+    page.evaluate(MODEL, {"scores": [2, 1], "labels": ["cat", "dog"], "temperature": 1})
     page.evaluate(RENDER, script("softmax_temperature"))
     return page.locator(".attn-softmax")
 

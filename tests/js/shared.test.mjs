@@ -18,6 +18,11 @@ test("softmax leaves its argument alone and bears huge scores and tiny temperatu
   assert.deepEqual(uniform, [0.5, 0.5]);
 });
 
+test("softmax of masked scores: no weight, and zeros where all are masked", () => {
+  assert.deepEqual(softmax([0, -Infinity, 0]), [0.5, 0, 0.5]);
+  assert.deepEqual(softmax(new Float64Array([-Infinity, -Infinity])), new Float64Array(2));
+});
+
 test("entropy: zero for one key, log2 n for equal weights, zeros add nothing", () => {
   assert.equal(entropyBits([1, 0, 0]), 0);
   assert.equal(entropyBits([0.25, 0.25, 0.25, 0.25]), 2);
@@ -43,6 +48,11 @@ test("a control keeps the keys it uses and leaves the rest to the page", () => {
   for (const key of ["Tab", "Escape", "Enter", "a", "j"]) assert.ok(!press("INPUT", "range", key));
   for (const key of ["1", ".", "e", "ArrowUp", "Backspace"]) assert.ok(press("INPUT", "number", key));
   for (const key of ["Tab", "Escape"]) assert.ok(!press("INPUT", "number", key));
+  for (const key of ["ArrowUp", "Home", "w", "Enter"]) assert.ok(press("SELECT", "", key));
+  for (const key of ["ArrowLeft", " "]) assert.ok(press("INPUT", "radio", key));
+  for (const key of ["Tab", "a", "Enter"]) assert.ok(!press("INPUT", "radio", key));
+  const onGrid = (key, modified = false) => usesKey({ tag: "DIV", role: "grid", key, modified });
+  assert.ok(onGrid("ArrowDown") && onGrid("End") && !onGrid("a") && !onGrid("ArrowDown", true));
   for (const tag of ["BUTTON", "SUMMARY"]) {
     assert.ok(press(tag, "", "Enter") && press(tag, "", " "));
     assert.ok(!press(tag, "", "Enter", true)); // Shift+Enter still runs the cell

@@ -11,7 +11,8 @@ import pytest
 import scipy.stats
 import torch
 
-from attn_helpers.widgets import SoftmaxTemperature
+from attn_helpers.plots import style
+from attn_helpers.widgets import AttentionExplorer, SoftmaxTemperature
 
 pytestmark = pytest.mark.node
 HERE = Path(__file__).parent
@@ -62,3 +63,47 @@ def test_softmax_and_entropy_equal_torch_and_python_to_1e_12(node):
         entropy = scipy.stats.entropy(expected, base=2)
         assert [seen["entropy"], widget.entropy] == pytest.approx([entropy, entropy], abs=1e-12)
         assert seen["effective"] == pytest.approx(2**entropy, rel=1e-12)
+
+
+def test_scores_weights_and_out_equal_numpy_to_1e_12(node):
+    rng = np.random.default_rng(11)
+    widgets = []
+    for dtype in np.float64, np.float32:
+        q, k, v = (rng.normal(size=(2, n, d)).astype(dtype) for n, d in ((3, 7), (5, 7), (5, 4)))
+        mask = rng.random((2, 3, 5)) < 0.6
+        mask[1, 2] = False
+        for similarity in "dot", "scaled dot", "cosine":
+            for temperature in 0.01, 0.7, 100:
+                look = {"similarity": similarity, "temperature": temperature}
+                arrays = {"q": 3 * q, "k": k, "v": v[0], "mask": mask}
+                widgets.append(AttentionExplorer(list("abc"), list("vwxyz"), **arrays, **look))
+    states = [
+        {name: plain(value) for name, value in w.get_state(["tokens", "key_tokens", "q", "k", "v",
+         "_ready", "mask", "temperature", "similarity", "query", "head"]).items()}
+        for w in widgets
+    ]  # fmt: skip
+    answers = json.loads(node(HERE / "weights.mjs", text=json.dumps(states)))
+    for widget, heads in zip(widgets, answers, strict=True):
+        seen = {name: np.array([head[name] for head in heads], float) for name in heads[0]}
+        scores = np.where(np.isneginf(widget.scores), np.nan, widget.scores)
+        np.testing.assert_allclose(seen["scores"], scores, rtol=1e-12)
+        np.testing.assert_allclose(seen["weights"], widget.weights, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(seen["out"], widget.out, rtol=0, atol=1e-11)
+
+
+def plain(trait):
+    """An array of the wire with its numbers as a list, which JSON can carry."""
+    if not isinstance(trait, dict):
+        return trait
+    if trait["shape"] is None:
+        return None
+    types = {"float64": "<f8", "float32": "<f4", "bool": "u1"}
+    values = np.frombuffer(trait["bytes"], types[trait["dtype"]]).tolist()
+    return {"shape": trait["shape"], "dtype": trait["dtype"], "values": values}
+
+
+def test_the_scale_of_weights_is_that_of_the_plots(node):
+    load = f"import {{ load }} from {json.dumps((HERE / 'load.mjs').as_uri())};"
+    code = load + 'const s = await load("attention"); console.log(s.LIGHT_WEIGHTS.join())'
+    stops = node("--input-type=module", "--eval", code).strip().split(",")
+    assert [stop.upper() for stop in stops] == list(style._WEIGHTS)

@@ -43,7 +43,7 @@ def test_widgets_load_ipywidgets_only_when_one_is_asked_for():
     code = (
         "import sys, attn_helpers.widgets as widgets\n"
         "assert 'ipywidgets' not in sys.modules\n"
-        "assert dir(widgets) == ['SoftmaxTemperature']\n"
+        "assert dir(widgets) == ['AttentionExplorer', 'SoftmaxTemperature']\n"
         "widgets.SoftmaxTemperature\n"
         "assert 'ipywidgets' in sys.modules\n"
     )

@@ -1,0 +1,76 @@
+"""A page with one widget in the state a notebook leaves it in, and the book's host script."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+HOST = Path(__file__).resolve().parents[2] / "book" / "ext" / "widget_host.js"
+HOSTILE = "<img src=x onerror=alert(1)>"
+VIEW = "application/vnd.jupyter.widget-view+json"
+PAGE = """<!doctype html><html lang="en" data-theme="{theme}"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width"><title>widget</title>
+<link rel="icon" href="data:,">
+<script type="application/vnd.jupyter.widget-state+json">{state}</script>{views}
+<script src="widget_host.js"></script></html>"""
+
+
+def write_page(folder, widget, *, views=1, theme="light"):
+    """Write `index.html` with one widget in so many views, and the host beside it."""
+    from ipywidgets.embed import dependency_state
+
+    models = dependency_state([widget], drop_defaults=False)
+    write_state(folder, models, widget.model_id, views=views, theme=theme)
+
+
+def write_state(folder, models, model_id, *, views=1, theme="light"):
+    """Write `index.html` with the models that a notebook stored, and views of one of them."""
+    state = json.dumps({"version_major": 2, "version_minor": 0, "state": models})
+    view = f'<div><script type="{VIEW}">{{"model_id": "{model_id}"}}</script></div>'
+    text = PAGE.format(theme=theme, state=state.replace("<", "\\u003c"), views=view * views)
+    (folder / "index.html").write_text(text, "utf-8")
+    shutil.copy(HOST, folder)
+
+
+def drag(page, slider, start, end):
+    """Pull a slider's thumb from one fraction of its way to another."""
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    inside = [box["x"] + 10 + (box["width"] - 20) * at for at in (start, end)]
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(inside[0], middle)
+    page.mouse.down()
+    page.mouse.move(inside[1], middle, steps=8)
+    page.mouse.up()
+
+
+def brightness(view, property):
+    """Mean of the red, green and blue of a colour that the browser computed, 0 to 255."""
+    colour = view.evaluate("(view, name) => getComputedStyle(view)[name]", property)
+    return np.mean([int(channel) for channel in re.findall(r"\d+", colour)[:3]])
+
+
+# A model that the test itself can set and count the listeners of, and one view of it.
+MODEL = """(state) => {
+  const listeners = new Map();
+  window.model = {
+    get: (name) => state[name],
+    set(name, value) {
+      state[name] = value;
+      for (const event of [`change:${name}`, "change"])
+        for (const listener of listeners.get(event) ?? []) listener();
+    },
+    save_changes() {},
+    on: (event, f) => listeners.set(event, (listeners.get(event) ?? new Set()).add(f)),
+    off: (event, f) => listeners.get(event)?.delete(f),
+    count: () => [...listeners.values()].reduce((sum, set) => sum + set.size, 0),
+  };
+}"""
+RENDER = """async (script) => {
+  const url = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
+  const { default: widget } = await import(url);
+  const el = document.body.appendChild(document.createElement("div"));
+  window.cleanup = widget.render({ model: window.model, el });
+}"""
