@@ -97,7 +97,8 @@
     for (const { path, data } of buffers) {
       const bytes = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
       const parent = path.slice(0, -1).reduce((node, key) => node[key], state);
-      if (parent) parent[path.at(-1)] = new DataView(bytes.buffer); // an array that is gone leaves its bytes
+      // Bytes may outlive their array, which is then null.
+      if (parent) parent[path.at(-1)] = new DataView(bytes.buffer);
     }
     return state;
   }
