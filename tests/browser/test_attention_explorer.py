@@ -21,7 +21,7 @@ from tests.browser.bare_page import (
 
 pytest.importorskip("anywidget")
 
-from attn_helpers.data import running_example  # noqa: E402
+from attn_helpers.data import encoder_attention, running_example  # noqa: E402
 from attn_helpers.plots.style import colours  # noqa: E402
 from attn_helpers.widgets import AttentionExplorer  # noqa: E402
 from attn_helpers.widgets.base import script, style  # noqa: E402
@@ -665,3 +665,24 @@ def test_one_step_of_the_largest_explorer_is_within_a_frame(show):
     )
     print(f"script, ms a step: median {np.median(times):.2f}, p95 {np.percentile(times, 95):.2f}")
     assert np.median(times) < 16
+
+
+def test_it_is_alive_in_the_chapter(page, site):
+    """In the built book: mouse, keyboard and the real encoder's heads, compared with NumPy."""
+    page.goto(f"{site}/chapters/02_1_three_steps.html")
+    words, encoder = (page.locator(".attn-explorer").nth(place) for place in (0, 1))
+    words.locator(".bar").first.wait_for(state="attached")
+    widget = sentence()
+    open_table(words)
+    check(words, widget)
+    words.get_by_role("radio", name="cosine", exact=True).click()
+    words.get_by_role("slider", name="temperature", exact=True).press("Home")
+    words.get_by_role("combobox", name="query").select_option("0")
+    widget.set(similarity="cosine", temperature=0.01, query=0)
+    check(words, widget)
+
+    found = encoder_attention("Yesterday I went to the park to run")
+    widget = AttentionExplorer(found.tokens, weights=found.weights[0], query=3, head=5)
+    encoder.locator(".attn-explorer-heads input").nth(5).check(force=True)
+    open_table(encoder)
+    check(encoder, widget)
