@@ -25,6 +25,8 @@ def test_widgets_have_the_colours_of_the_plots():
     sheet = base.style("softmax_temperature")
     for colour in plot_style.INK, plot_style.PALETTE[0], plot_style.PALETTE[1]:
         assert f"light-dark({colour.lower()}," in sheet
+    ink = plot_style.ink_of(plot_style.PALETTE[1])
+    assert f"--attn-limit-ink: light-dark({ink.lower()}," in sheet
 
 
 def test_a_checked_trait_raises_the_error_of_its_check_and_keeps_the_old_value():
