@@ -47,6 +47,10 @@ KERNEL_READY = """async () => {
   await sessionContext.ready;
   await sessionContext.session.kernel.info;
 }"""
+# Done means answered, and everything printed before has arrived.
+KERNEL_DONE = """() => {
+  return jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestKernelInfo();
+}"""
 RUN_COMMAND = "([name, options]) => jupyterapp.commands.execute(name, options)"
 NO_NEWS = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
 
@@ -138,6 +142,7 @@ class Notebook:
         self.page.keyboard.press("Control+Enter")
         self.ran += 1
         cell.locator(".jp-InputPrompt", has_text=f"[{self.ran}]:").wait_for()
+        self.page.evaluate(KERNEL_DONE)
         return "".join(cell.locator(".jp-OutputArea-output pre").all_inner_texts())
 
     def slider(self, index, name="temperature"):
