@@ -374,7 +374,7 @@ def test_a_saved_svg_stands_alone_in_light_colours(page, show, theme):
     assert [node.get("fill") for node in names] == ["rgb(28, 36, 48)"] * 2
     assert all("sans-serif" in node.get("font-family") for node in names)
     assert view.evaluate(SHOWN)["pixels"] == before  # the page keeps its own colours
-    assert view.get_by_role("status").filter(has_text="SVG saved").count() == 1
+    view.get_by_role("status").filter(has_text="SVG saved").wait_for(state="attached")
 
 
 def test_a_saved_png_is_the_figure_at_twice_its_size(page, show):
