@@ -74,3 +74,21 @@ RENDER = """async (script) => {
   const el = document.body.appendChild(document.createElement("div"));
   window.cleanup = widget.render({ model: window.model, el });
 }"""
+
+
+def time_steps(slider, step):
+    """Move a temperature slider over its whole range; return the script's milliseconds a step."""
+    return slider.evaluate(
+        """async (slider, step) => {
+          const times = [];
+          for (let place = -2; place < 2; place += step) {
+            await new Promise(requestAnimationFrame);
+            slider.value = place;
+            const start = performance.now();
+            slider.dispatchEvent(new Event("input", { bubbles: true }));
+            times.push(performance.now() - start);
+          }
+          return times;
+        }""",
+        step,
+    )

@@ -15,6 +15,7 @@ from tests.browser.bare_page import (
     RENDER,
     brightness,
     drag,
+    time_steps,
     write_page,
     write_state,
 )
@@ -650,19 +651,7 @@ def test_nothing_is_left_after_cleanup(page, in_hand):
 def test_one_step_of_the_largest_explorer_is_within_a_frame(show):
     widget = heads(n_heads=12, n=64, d_k=64)
     (view,) = show(widget)
-    times = view.get_by_role("slider", name="temperature", exact=True).evaluate(
-        """async (slider) => {
-          const times = [];
-          for (let place = -2; place < 2; place += 0.04) {
-            await new Promise(requestAnimationFrame);
-            slider.value = place;
-            const start = performance.now();
-            slider.dispatchEvent(new Event("input", { bubbles: true }));
-            times.push(performance.now() - start);
-          }
-          return times;
-        }"""
-    )
+    times = time_steps(view.get_by_role("slider", name="temperature", exact=True), 0.04)
     print(f"script, ms a step: median {np.median(times):.2f}, p95 {np.percentile(times, 95):.2f}")
     assert np.median(times) < 16
 

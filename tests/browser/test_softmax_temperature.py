@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 import scipy.special
 
-from tests.browser.bare_page import HOSTILE, MODEL, RENDER, brightness, drag, write_page
+from tests.browser.bare_page import (
+    HOSTILE,
+    MODEL,
+    RENDER,
+    brightness,
+    drag,
+    time_steps,
+    write_page,
+)
 
 # The numbers at full precision, as one view shows them.
 SHOWN = """view => {
@@ -307,19 +315,6 @@ def test_one_step_at_64_keys_is_well_within_a_frame(page, show):
     scores = np.random.default_rng(0).normal(scale=2, size=64)
     (view,) = show(scores)
     view.locator("summary").click()
-    times = view.evaluate(
-        """async (view) => {
-          const slider = view.querySelector("[aria-label=temperature]");
-          const times = [];
-          for (let place = -2; place < 2; place += 0.02) {
-            await new Promise(requestAnimationFrame);
-            slider.value = place;
-            const start = performance.now();
-            slider.dispatchEvent(new Event("input", { bubbles: true }));
-            times.push(performance.now() - start);
-          }
-          return times;
-        }"""
-    )
+    times = time_steps(view.locator("[aria-label=temperature]").first, 0.02)
     print(f"script, ms a step: median {np.median(times):.2f}, p95 {np.percentile(times, 95):.2f}")
     assert np.median(times) < 1000 / 60 / 2
