@@ -11,12 +11,21 @@ loads at first use.
 
 import importlib
 
+from attn_helpers.programs import ProgramError, program
 from attn_helpers.reference.attention import attention
 
 __version__ = "0.1.0"
-__all__ = ["attention", "checks", "claims", "data", "plots", "reference", "widgets"]
-
-_SUBPACKAGES = {"checks", "claims", "data", "plots", "reference", "widgets"}
+_SUBPACKAGES = {
+    "checks",
+    "claims",
+    "data",
+    "diagnostics",
+    "plots",
+    "probes",
+    "reference",
+    "widgets",
+}
+__all__ = ["ProgramError", "attention", "program", *sorted(_SUBPACKAGES)]
 
 
 def __getattr__(name):

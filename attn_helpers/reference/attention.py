@@ -5,12 +5,13 @@ import math
 import numpy as np
 
 from attn_helpers.arguments import boolean_array, finite_array, shapes
+from attn_helpers.programs.program import Program
 from attn_helpers.reference.softmax import softmax_in_place
 
 __all__ = ["attention"]
 
 
-def attention(q, k, v, *, mask=None, scale=None):
+def attention(q, k, v, *, mask=None, program=None, q_start=0, scale=None):
     r"""Let each query mix the values by how well their keys match it.
 
     .. math:: \text{out} = \text{softmax}(\text{scale} \cdot q k^\top)\, v
@@ -25,6 +26,10 @@ def attention(q, k, v, *, mask=None, scale=None):
         Values. The leading axes of `q`, `k`, `v` and `mask` broadcast.
     mask : boolean array-like that broadcasts to (..., n_q, n_k), optional
         True where a query may attend to a key.
+    program : Program, optional
+        Changes the scores, and says where a query may attend; with `mask`, both must allow it.
+    q_start : int, default 0
+        Position of the first query, for `program`: with a key-value cache, how many came before.
     scale : float, optional
         Factor on the dot products; 1 / sqrt(d_k) by default.
 
@@ -38,10 +43,11 @@ def attention(q, k, v, *, mask=None, scale=None):
     Raises
     ------
     TypeError
-        If `q`, `k`, `v` do not hold real numbers, or `mask` is not boolean.
+        If `q`, `k`, `v` do not hold real numbers, `mask` is not boolean, or `program` is not made
+        by `attn_helpers.program`.
     ValueError
         If shapes do not fit, an entry is not finite, or a dot product overflows; the message
-        gives every shape.
+        gives every shape. A `ProgramError` if the program makes a score NaN or +inf.
 
     References
     ----------
@@ -59,6 +65,8 @@ def attention(q, k, v, *, mask=None, scale=None):
     if scale is None:
         scale = 1 / math.sqrt(q.shape[-1])
     scale = float(finite_array("scale", scale, ndim=0))
+    if program is not None and not isinstance(program, Program):
+        raise TypeError(f"program must be made by attn_helpers.program, but it is {program!r}")
 
     dtype = np.result_type(q, k, v)
     wide = np.promote_types(dtype, np.float32)  # float16 has too little range for scores
@@ -71,6 +79,9 @@ def attention(q, k, v, *, mask=None, scale=None):
     if mask is not None:
         shape = np.broadcast_shapes(scores.shape, mask.shape)
         scores = scores if scores.shape == shape else np.broadcast_to(scores, shape).copy()
+    if program is not None:
+        scores = program.apply(scores, q_start=q_start, mask=mask)
+    elif mask is not None:
         np.copyto(scores, -np.inf, where=~mask)
     softmax_in_place(scores)
     weights = scores

@@ -1,0 +1,7 @@
+"""Attention as a program: one line that runs in NumPy, PyTorch, FlexAttention and the browser."""
+
+from attn_helpers.programs.expr import ProgramError
+from attn_helpers.programs.makers import mask_from, per_head, program, program_from_json
+from attn_helpers.programs.program import Program
+
+__all__ = ["Program", "ProgramError", "mask_from", "per_head", "program", "program_from_json"]
