@@ -73,6 +73,7 @@ book: _build/.book  ## build the book into _build/html (warnings are errors)
 	@echo "The book is in _build/html; 'make serve' shows it."
 
 _build/.book: $(BOOK_SOURCES) | $(STAMP) node
+	@$(PY) book/tools/claims.py --check
 	@echo "Building the book: its notebooks are run, so this takes a minute or two."
 	@$(PY) book/tools/assets.py
 	@$(VENV)/bin/jupyter-book build . -n -W --keep-going

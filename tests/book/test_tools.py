@@ -191,10 +191,35 @@ def test_set_repo_leaves_other_addresses_alone(text, expected):
     assert set_repo.rewrite(text, ("a", "b"), ("c", "d")) == expected
 
 
-def test_claims_page_is_up_to_date():
+def test_claims_page_and_cells_agree():
     text = claims.PAGE.read_text(encoding="utf-8")
-    assert claims.page(text, NOTEBOOKS) == text, "run `make claims`"
+    assert claims.problems(text, NOTEBOOKS) == []
     assert text.count("](../chapters/") >= len(NOTEBOOKS)
+
+
+def test_claim_without_a_cell_and_cell_without_its_claim_are_found(tmp_path):
+    def chapter(tags, recorded=True):
+        row = {"source": "1", "text": "t", "verdict": "holds", "measured": "m"}
+        metadata = {claims.METADATA: [row]} if recorded else {}
+        shown = new_output("display_data", metadata=metadata)
+        cell = new_code_cell("ledger(rows)", outputs=[shown], metadata={"tags": tags}, id="last")
+        path = tmp_path / f"{tags}{recorded}" / "02_9_chapter.ipynb"
+        path.parent.mkdir(exist_ok=True)
+        nbformat.write(new_notebook(cells=[cell]), path)
+        return [path]
+
+    empty = f"{claims.BEGIN}\n{claims.END}"
+    page = claims.page(empty, chapter(["claims"]))
+    assert claims.problems(page, chapter(["claims"])) == []
+    for text, notebooks, fault in [
+        (page, chapter([]), "no cell tagged claims"),
+        (page, chapter([]), "cell last records claims, but is not tagged claims"),
+        (page, chapter(["claims"], recorded=False), "cell last has recorded no claims"),
+        (page, chapter(["claims"], recorded=False), "a row that no cell records: | 1 | t | holds"),
+        (page.replace("holds", "does not hold"), chapter(["claims"]), "does not hold"),
+        (claims.page(empty, []), chapter(["claims"]), "lacks a row that a cell records: | 1 | t"),
+    ]:
+        assert any(fault in problem for problem in claims.problems(text, notebooks)), fault
 
 
 def test_claims_are_gathered_in_the_order_of_the_source(tmp_path):
