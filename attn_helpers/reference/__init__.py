@@ -1,8 +1,22 @@
 """The reference: one definition for each concept, as finished in the chapter that derives it."""
 
 from attn_helpers.reference.attention import attention
+from attn_helpers.reference.fast_weights import (
+    equiangular_keys,
+    fast_weight_attention,
+    fast_weight_write,
+)
 from attn_helpers.reference.kernel import kernel_regression
 from attn_helpers.reference.patches import from_patches, to_patches
 from attn_helpers.reference.softmax import softmax
 
-__all__ = ["attention", "from_patches", "kernel_regression", "softmax", "to_patches"]
+__all__ = [
+    "attention",
+    "equiangular_keys",
+    "fast_weight_attention",
+    "fast_weight_write",
+    "from_patches",
+    "kernel_regression",
+    "softmax",
+    "to_patches",
+]
