@@ -211,7 +211,8 @@ def awkward(argument):
     """Copy an argument into a strided, read-only view of a larger array."""
     if not isinstance(argument, np.ndarray) or argument.ndim == 0:
         return argument
-    roomy = np.full([2 * size for size in argument.shape], np.nan)
+    filling = np.nan if argument.dtype.kind == "f" else 1
+    roomy = np.full([2 * size for size in argument.shape], filling, argument.dtype)
     view = roomy[tuple(slice(1, None, 2) for _ in argument.shape)]
     view[...] = argument
     view.flags.writeable = False
