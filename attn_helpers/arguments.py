@@ -16,7 +16,7 @@ def shapes(**arrays):
     >>> shapes(q=np.zeros((2, 5, 8)), k=np.zeros((2, 5, 6)))
     'q is (2, 5, 8), k is (2, 5, 6)'
     """
-    return ", ".join(f"{name} is {np.shape(array)}" for name, array in arrays.items())
+    return ", ".join(f"{name} is {tuple(np.shape(array))}" for name, array in arrays.items())
 
 
 def real_array(name, value, *, ndim=None):
