@@ -165,6 +165,7 @@ class _Reader:
 
     def __init__(self, text, blanks):
         self.text, self.blanks = text, blanks
+        self.made = 0
 
     def error(self, problem, node):
         return ProgramError(problem, self.text, self.blanks + node.col_offset)
@@ -172,6 +173,9 @@ class _Reader:
     def tree(self, node, room):
         if room < 1:
             raise self.error(f"nested more than {DEEPEST} levels deep", node)
+        self.made += 1
+        if self.made > LONGEST:  # chains in chains: a < (b < c < d) < e holds b < c < d twice
+            raise self.error(f"this has more than {LONGEST} parts, written out", node)
         match node:
             case ast.Constant(value):
                 return self.number(value, node)
@@ -193,20 +197,20 @@ class _Reader:
             case ast.Compare(left, [op], [right]):
                 return self.call(op, [left, right], room)
             case ast.Compare(left, ops, rest):
-                pairs = zip(ops, pairwise([left, *rest]), strict=True)
-                return Call("and", tuple(self.call(op, pair, room - 1) for op, pair in pairs))
-            case ast.Call(ast.Name(name), parts, []) if self.is_bare(node.func, node):
+                links = [
+                    ast.copy_location(ast.Compare(one, [op], [next_one]), one)
+                    for op, (one, next_one) in zip(ops, pairwise([left, *rest]), strict=True)
+                ]
+                return Call("and", tuple(self.tree(link, room - 1) for link in links))
+            case ast.Call(ast.Name(name), parts, []):
                 self.check_function(name, len(parts), node)
                 return Call(name, tuple(self.tree(part, room - 1) for part in parts))
-            case ast.Subscript(ast.Name(name), index) if self.is_bare(node.value, node):
+            case ast.Subscript(ast.Name(name), index):
                 return self.item(name, index, node)
         raise self.error("this is not in the language", node)
 
     def call(self, op, parts, room):
         return Call(_OPERATORS[type(op)], tuple(self.tree(part, room - 1) for part in parts))
-
-    def is_bare(self, name, node):
-        return name.col_offset == node.col_offset  # no brackets around it
 
     def number(self, value, node):
         try:

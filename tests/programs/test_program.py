@@ -301,7 +301,8 @@ def test_mask_from_takes_both_conventions():
      '{"score": "s / tau"}', '{"score": "s", "numbers": {"tau": 1}}', '{"score": "s.x"}',
      '{"score": "s / t", "numbers": {"t": "1"}}', '{"score": "s / t", "numbers": {"t": NaN}}',
      '{"score": "s", "numbers": []}', '{"score": "t[i]", "arrays": {"t": 3}}', "[" * 5000, None,
-     '{"score": "t[i]", "arrays": {"t": [1]}, "numbers": {"t": 1}}', '{"score": "s", "n_heads": -1}',
+     '{"score": "t[i]", "arrays": {"t": [1]}, "numbers": {"t": 1}}',
+     '{"score": "s", "n_heads": -1}',
      '{"score": "s", "n_heads": true}'],
 )  # fmt: skip
 def test_bad_json_is_a_program_error(text):
