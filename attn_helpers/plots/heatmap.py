@@ -4,6 +4,7 @@ import numpy as np
 
 from attn_helpers.arguments import boolean_array, positive, real_array, shapes
 from attn_helpers.plots.arrays import check_axes, numbers_of, plain, weights_array
+from attn_helpers.plots.fonts import literal
 from attn_helpers.plots.style import (
     FACE,
     HATCH,
@@ -58,8 +59,8 @@ def heatmap(
         compare heat maps of scores.
     title : str, optional
     xlabel, ylabel : str, default "key" and "query"
-    colorbar : bool, default True
-        Whether to draw the colour scale.
+    colorbar : bool or str, default True
+        Whether to draw the colour scale, or what stands beside it in place of "weight" or "score".
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure by default.
 
@@ -103,7 +104,8 @@ def heatmap(
     if max(values.shape) <= _MAX_NUMBERS:
         _write_numbers(ax, image, values, hidden)
     if colorbar:
-        _draw_scale(ax, image, kind, masked=hidden.any())
+        name = kind.removesuffix("s") if colorbar is True else colorbar
+        _draw_scale(ax, image, name, masked=hidden.any())
     return ax
 
 
@@ -191,12 +193,12 @@ def _write_numbers(ax, image, values, hidden):
         )
 
 
-def _draw_scale(ax, image, kind, *, masked):
+def _draw_scale(ax, image, name, *, masked):
     from matplotlib.patches import Rectangle
 
     x, y = 1 / np.array(points(ax))  # one point, as a share of the axes
     place = ax.inset_axes([1 + 10 * x, 0, 11 * x, 1])
-    bar = ax.figure.colorbar(image, cax=place, label=kind.removesuffix("s"))
+    bar = ax.figure.colorbar(image, cax=place, label=literal(name))
     bar.outline.set_visible(False)
     finish(place)
     place.tick_params(length=0)

@@ -150,6 +150,7 @@ def test_colour_scale_names_its_quantity(weights):
     assert heatmap(weights).child_axes[0].get_ylabel() == "weight"
     assert heatmap(weights, kind="scores").child_axes[0].get_ylabel() == "score"
     assert not heatmap(weights, colorbar=False).child_axes
+    assert heatmap(weights, colorbar="log2 error").child_axes[0].get_ylabel() == "log2 error"
 
 
 def test_draws_into_the_axes_given_and_opens_no_figure(weights):
