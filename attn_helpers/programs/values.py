@@ -9,8 +9,9 @@ __all__ = ["array", "number"]
 def number(name, value):
     """Turn a value into a finite float, or raise a `ProgramError` that names it."""
     try:
+        value = float(value) if isinstance(value, int) else value  # NumPy takes none beyond 2**64
         return float(finite_array(name, value, ndim=0))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ProgramError(f"{error} (an array is used as {name}[i] or {name}[j])") from None
 
 

@@ -7,6 +7,8 @@ import importlib
 
 _MODULES = {
     "AttentionExplorer": "attention_explorer",
+    "FastWeightMemory": "fast_weight_memory",
+    "ProgramEditor": "program_editor",
     "SoftmaxTemperature": "softmax_temperature",
 }
 

@@ -11,7 +11,6 @@ const ARRAYS = ["q", "k", "v", "_ready", "mask"];
 const CHOICES = ["temperature", "similarity", "query", "head"];
 const TRAITS = ["tokens", "key_tokens", ...ARRAYS, ...CHOICES];
 const SIMILARITIES = ["dot", "scaled dot", "cosine"];
-const MASKED = { light: [226, 228, 232], dark: [61, 71, 81] };
 const MOST_FEATURES = 8; // of an output that is shown
 const MOST_LIVE_CELLS = 400; // a larger table is filled in when the hand rests
 const REST = 150; // ms
@@ -47,17 +46,6 @@ export function isDrawable(state) {
   );
 }
 
-/** Where an arrow key leads from a cell; undefined for other keys. */
-export function moved(key, at, { n_q, n_k }) {
-  const [query, column] = {
-    ArrowUp: [at.query - 1, at.key], ArrowDown: [at.query + 1, at.key],
-    ArrowLeft: [at.query, at.key - 1], ArrowRight: [at.query, at.key + 1],
-    Home: [at.query, 0], End: [at.query, n_k - 1],
-  }[key] ?? [];
-  if (query === undefined) return undefined;
-  return { query: between(0, query, n_q - 1), key: between(0, column, n_k - 1) };
-}
-
 // ---------------------------------------------------------------------------- render
 
 function render({ model, el }) {
@@ -67,7 +55,7 @@ function render({ model, el }) {
   const faces = SIMILARITIES.map((name) => ({ name, face: element("span", {}, name) }));
   const similarity = choice("similarity", faces, (place) =>
     change({ similarity: SIMILARITIES[place] }));
-  const top = element("div", { class: "attn-explorer-top" }, formula, temperature.label);
+  const top = element("div", { class: "attn-spread" }, formula, temperature.label);
   const given = element("p", { class: "attn-explorer-given" }, GIVEN);
   const querySelect = element("select", { class: "attn-select" });
   const heads = element("div", { class: "attn-explorer-heads" });
@@ -75,11 +63,11 @@ function render({ model, el }) {
   const rowName = element("span", { role: "rowheader" });
   const cell = element("span", { role: "gridcell" });
   const grid = element(
-    "div", { class: "attn-explorer-grid", role: "grid", tabindex: 0 }, canvas,
+    "div", { class: "attn-explorer-grid attn-cells", role: "grid", tabindex: 0 }, canvas,
     element("div", { role: "row", class: "attn-spoken" }, rowName, cell),
   );
   const drawing = vector("svg", { class: "attn-figure", "aria-hidden": "true" });
-  const figure = element("div", { class: "attn-explorer-figure" }, grid, drawing);
+  const figure = element("div", { class: "attn-explorer-figure attn-heat" }, grid, drawing);
   const sum = element("div", { class: "attn-explorer-sum", role: "group", "aria-label": "sum" });
   const out = element("div", { class: "attn-explorer-out", role: "group", "aria-label": "out" });
   const cells = element("table");
@@ -92,7 +80,7 @@ function render({ model, el }) {
     "div", { class: "attn-widget attn-explorer", role: "group", "aria-label": "attention explorer" },
     top, temperature.scale, given,
     element(
-      "div", { class: "attn-explorer-choices" },
+      "div", { class: "attn-spread attn-explorer-choices" },
       element("label", { class: "attn-label" }, "query", querySelect), similarity.node,
     ),
     heads, figure, sum, out,
@@ -163,13 +151,8 @@ function render({ model, el }) {
   }
 
   function build() {
-    const { tokens, keys, self, n_q, n_k } = view.state;
-    const pen = element("canvas").getContext("2d");
-    pen.font = `bold 13px ${getComputedStyle(root).fontFamily}`;
-    const widths = (names) => names.map((name) => pen.measureText(shorten(name)).width);
-    view.place = layout({
-      width, queries: widths(tokens), keys: widths(keys), self,
-    });
+    const { n_q, n_k } = view.state;
+    view.place = layoutFor(root, view.state, width);
     view.nodes = buildFigure(drawing, view.state, view.place, view.colours);
     drawMask(view);
     const { map } = view.place;

@@ -76,7 +76,7 @@ class AttentionExplorer(CheckedWidget):
     """
 
     _esm = script("attention", "attention_figure", "attention_explorer")
-    _css = style("attention_explorer")
+    _css = style("attention_figure", "attention_explorer")
 
     tokens = Checked(partial(check_names, "tokens")).tag(sync=True)
     key_tokens = Checked(check_keys).tag(sync=True)

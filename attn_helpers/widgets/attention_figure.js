@@ -3,21 +3,22 @@
 //
 // A view is { state, place, nodes, weights, colours }: the traits, what layout() says, the nodes of
 // buildFigure(), the rows of weights of the head shown, and 256 colours.
-// vector, colourOf and inkOn: see shared.js; allowed: see attention.js.
+// element, vector, colourOf and inkOn: see shared.js; allowed: see attention.js.
 
 // ---------------------------------------------------------------------------- constants
 
 const FONT = 13; // px, the largest size of a token
 const SMALL = 8; // px, the smallest
-const LONGEST = 14; // characters of a token that are shown
+const LONGEST_NAME = 14; // characters of a token that are shown
 const BAR = 64; // height in px of the weight 1
 const WIDEST_CELL = 130;
 const FAINT = 0.005; // a lighter arc is not drawn
+const MASKED = { light: [226, 228, 232], dark: [61, 71, 81] };
 
 // ---------------------------------------------------------------------------- geometry
 
 export const shorten = (name) =>
-  name.length > LONGEST ? `${name.slice(0, LONGEST - 1)}…` : name;
+  name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME - 1)}…` : name;
 export const between = (low, value, high) => Math.max(low, Math.min(high, value));
 
 /** A row of names over so many px: upright where they would touch, and fewer where they still do. */
@@ -32,22 +33,33 @@ function rowOfNames(texts, width, y) {
 
 /**
  * Where everything stands, in px. From top to bottom: the queries (where they are not the keys
- * themselves), arcs, the keys, bars, the heat map, the colour scale.
- * @param {{ width: number, queries: number[], keys: number[], self: boolean }} wanted
+ * themselves), arcs, the keys, bars, the heat map, the colour scale. Queries and arcs may be left
+ * out.
+ * @param {{ width: number, queries: number[], keys: number[], self: boolean, hasArcs?: boolean }} wanted
  * `queries` and `keys` are the widths of their names.
  */
-export function layout({ width, queries: queryTexts, keys: keyTexts, self }) {
+export function layout({ width, queries: queryTexts, keys: keyTexts, self, hasArcs = true }) {
   const left = Math.round(between(48, Math.max(...queryTexts) + 14, 0.32 * width));
   const w = between(3, Math.floor((width - left - 2) / keyTexts.length), WIDEST_CELL);
   const cell = { w, h: between(SMALL, Math.floor(480 / queryTexts.length), 30) };
   const span = w * keyTexts.length;
-  const queries = self ? { y: 0, height: 0, end: 4 } : rowOfNames(queryTexts, span, 0);
-  const arcs = { top: queries.end, bottom: queries.end + (self ? 92 : 84) };
+  const hasQueries = hasArcs && !self;
+  const queries = hasQueries ? rowOfNames(queryTexts, span, 0) : { y: 0, height: 0, end: 4 };
+  const rise = hasQueries ? 84 : hasArcs ? 92 : 0;
+  const arcs = { top: queries.end, bottom: queries.end + rise };
   const keys = rowOfNames(keyTexts, span, arcs.bottom);
   const bars = { top: keys.end + 20, bottom: keys.end + 20 + BAR };
   const map = { x: left, y: bars.bottom + 8, w: span, h: cell.h * queryTexts.length };
   const scale = map.y + map.h + 10;
   return { width, height: scale + 20, left, right: left + span, cell, queries, arcs, keys, bars, map, scale, self };
+}
+
+/** The layout for these tokens, in the font of a node of the page. */
+export function layoutFor(node, { tokens, keys, self, hasArcs }, width) {
+  const pen = element("canvas").getContext("2d");
+  pen.font = `bold ${FONT}px ${getComputedStyle(node).fontFamily}`;
+  const widths = (names) => names.map((name) => pen.measureText(shorten(name)).width);
+  return layout({ width, queries: widths(tokens), keys: widths(keys), self, hasArcs });
 }
 
 /** Middle of the i-th name of a row. */
@@ -61,9 +73,20 @@ export function placeAt({ left, right, cell, queries, keys, bars, map, self }, x
     const query = Math.floor((y - map.y) / cell.h);
     return inside ? { query, key } : { query };
   }
-  if (inside && !self && y < queries.end) return { query: Math.floor((x - left) / queries.step) };
+  if (inside && y < queries.height) return { query: Math.floor((x - left) / queries.step) };
   if (!inside || y < keys.y || y >= bars.bottom) return {};
   return self && y < keys.end ? { query: key } : { key };
+}
+
+/** Where an arrow key leads from a cell; undefined for other keys. */
+export function moved(key, at, { n_q, n_k }) {
+  const [query, column] = {
+    ArrowUp: [at.query - 1, at.key], ArrowDown: [at.query + 1, at.key],
+    ArrowLeft: [at.query, at.key - 1], ArrowRight: [at.query, at.key + 1],
+    Home: [at.query, 0], End: [at.query, n_k - 1],
+  }[key] ?? [];
+  if (query === undefined) return undefined;
+  return { query: between(0, query, n_q - 1), key: between(0, column, n_k - 1) };
 }
 
 /** Path of the arc from a query to a key. */
@@ -124,7 +147,7 @@ function scaleOf({ left, scale }, colours, id, isMasked) {
 
 /** Fill the drawing with the nodes for these tokens, and return those that change later. */
 export function buildFigure(drawing, state, place, colours) {
-  const { tokens, keys, self, mask } = state;
+  const { tokens, keys, mask } = state;
   const { left, right, cell, bars, map } = place;
   const id = `attn-${Math.random().toString(36).slice(2)}`;
   const aside = (content, y, look) => text(content, left - 10, y, { "text-anchor": "end", ...look });
@@ -137,7 +160,7 @@ export function buildFigure(drawing, state, place, colours) {
   const middles = keys.map((_, j) => middle(place, place.keys, j));
   const centred = { "font-size": 12, "text-anchor": "middle" };
   const nodes = {
-    queries: self ? [] : header(place, tokens, place.queries, true),
+    queries: place.queries.height ? header(place, tokens, place.queries, true) : [],
     keys: header(place, keys, place.keys, false),
     arcs: keys.map(() => vector("path", { class: "arc" })),
     bars: middles.map((x) => vector("rect", { class: "bar", x: x - 0.4 * cell.w, width: 0.8 * cell.w })),
@@ -155,7 +178,7 @@ export function buildFigure(drawing, state, place, colours) {
   const rules = Math.min(cell.w, cell.h) >= 12 ? [...downs, ...acrosses].join("") : "";
   drawing.replaceChildren(
     hatching(`${id}-hatch`), nodes.column, ...nodes.arcs, ...nodes.queries, ...nodes.keys,
-    ...(self ? [] : [quiet("query", place.queries.y + place.queries.height / 2)]),
+    ...(nodes.queries.length ? [quiet("query", place.queries.y + place.queries.height / 2)] : []),
     quiet("key", place.keys.y + place.keys.height / 2), quiet("query", bars.bottom),
     quiet("1", bars.top), level(bars.top), level(bars.bottom),
     ...nodes.bars, ...nodes.numbers, ...nodes.rows, nodes.hatch,
@@ -170,9 +193,9 @@ export function buildFigure(drawing, state, place, colours) {
 /** Draw what follows from the weights and the chosen query. */
 export function drawWeights({ state, place, nodes, weights, colours }) {
   const { head, query, self } = state;
-  const { cell, bars, map } = place;
+  const { arcs, cell, bars, map } = place;
   weights[query].forEach((weight, j) => {
-    const isDrawn = weight >= FAINT && allowed(state, head, query, j);
+    const isDrawn = arcs.bottom > arcs.top && weight >= FAINT && allowed(state, head, query, j);
     const top = bars.bottom - BAR * weight;
     nodes.arcs[j].setAttribute("d", isDrawn ? arcPath(place, query, j) : "");
     nodes.arcs[j].setAttribute("stroke-width", 0.75 + 6 * weight);

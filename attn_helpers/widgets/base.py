@@ -18,9 +18,9 @@ def script(*stems):
     return _joined("shared.js", *(f"{stem}.js" for stem in stems))
 
 
-def style(stem):
-    """Return the style sheet of a widget as text: `base.css`, then `<stem>.css`."""
-    return _joined("base.css", f"{stem}.css")
+def style(*stems):
+    """Return the style sheet of a widget as text: `base.css`, then `<stem>.css` for each stem."""
+    return _joined("base.css", *(f"{stem}.css" for stem in stems))
 
 
 def _joined(*names):

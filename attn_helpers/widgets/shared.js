@@ -93,6 +93,14 @@ export function rowOf({ shape: [heads, rows, columns], data }, head, row) {
 export const LIGHT_WEIGHTS = ["#f4f8fc", "#c3daef", "#7fb1db", "#3f85c2", "#175a9f", "#0a2f5c"];
 export const DARK_WEIGHTS = ["#222b34", "#1c3f63", "#1f62a0", "#3f8bcb", "#84bdea", "#e3f1fd"];
 
+// What goes from minus to plus, 0 in the middle: the plots' scale of scores, and a dark one.
+export const LIGHT_SCORES = [
+  "#7a2e06", "#bf5512", "#e89a5c", "#f7d9bf", "#f6f6f6", "#c3daef", "#7fb1db", "#3f85c2", "#0e447f",
+];
+export const DARK_SCORES = [
+  "#f9c58c", "#e8934a", "#b1662a", "#653e20", "#2a3138", "#1c4069", "#2468a8", "#4fa0e6", "#9dd3ff",
+];
+
 /**
  * 256 colours between equally spaced stops.
  * @param {string[]} stops as #rrggbb
@@ -135,6 +143,12 @@ export function formatNumber(value, decimals) {
   return (plain ? value.toFixed(decimals) : value.toExponential(1)).replaceAll("-", "\u2212");
 }
 
+/** 1, 2 or 5 times a power of ten, at least so large. @param {number} size above 0 */
+export function roundUp(size) {
+  const power = 10 ** Math.floor(Math.log10(size));
+  return [1, 2, 5, 10].map((digit) => digit * power).find((round) => round >= size);
+}
+
 // ---------------------------------------------------------------------------- page
 
 /**
@@ -171,43 +185,82 @@ export function showNumber(node, value, text) {
 }
 
 /**
+ * A number to type. What is no good gives way to the last number that was.
+ * @param {{ min: number, max: number }} ends
+ * @param {(value: number) => boolean} isGood
+ * @param {(value: number) => void} onChange
+ * @returns {{ input: Node, show: (value: number) => string }} `show` returns what it wrote
+ */
+function numberField(ends, isGood, onChange) {
+  const input = element("input", { class: "attn-number", type: "number", step: "any", ...ends });
+  let now = 0;
+  const shown = () => String(Number(now.toPrecision(3)));
+
+  function show(value) {
+    now = value;
+    // A number on its way ("0.0" before "0.05") is left as it is typed.
+    if (input.valueAsNumber !== value) input.value = shown();
+    return shown();
+  }
+
+  input.addEventListener("input", () => {
+    if (isGood(input.valueAsNumber)) onChange(input.valueAsNumber);
+  });
+  input.addEventListener("change", () => {
+    if (input.valueAsNumber !== now) input.value = shown();
+  });
+  return { input, show };
+}
+
+/**
+ * A number between two ends, as a slider and to type.
+ * @param {string} legend
+ * @param {{ min: number, max: number, step: number, isGood?: (value: number) => boolean }} ends
+ * `isGood` says what may be typed: without it, what lies between the ends.
+ * @param {(value: number) => void} onChange
+ * @returns {{ node: Node, show: (value: number) => void }}
+ */
+export function slider(legend, { min, max, step, isGood }, onChange) {
+  const range = element("input", {
+    class: "attn-range", type: "range", "aria-label": legend, min, max, step,
+  });
+  const isInside = (value) => value >= min && value <= max;
+  const number = numberField(isGood ? {} : { min, max }, isGood ?? isInside, onChange);
+  range.addEventListener("input", () => onChange(range.valueAsNumber));
+  const label = element("label", { class: "attn-label" }, legend, number.input);
+  function show(value) {
+    range.value = String(value); // its end for one beyond
+    number.show(value);
+  }
+  return { node: element("div", { class: "attn-slider" }, label, range), show };
+}
+
+/**
  * A temperature as a slider and as a number to type.
  * @param {(temperature: number) => void} onChange
  * @returns {{ label: Node, scale: Node, show: (temperature: number, spoken: string) => void }}
  * `label` holds the number, `scale` the slider with its ticks.
  */
 export function temperatureControl(onChange) {
-  const slider = element("input", {
+  const range = element("input", {
     class: "attn-range", type: "range", "aria-label": "temperature",
     min: COLDEST, max: HOTTEST, step: 0.02,
   });
-  const number = element("input", {
-    class: "attn-number", type: "number", min: 0.01, max: 100, step: "any",
-  });
+  const number = numberField({ min: 0.01, max: 100 }, isTemperature, onChange);
   const ticks = ["0.01", "0.1", "1", "10", "100"].map((tick) => element("span", {}, tick));
-  let now = 1;
 
   function show(temperature, spoken) {
-    now = temperature;
-    const shown = Number(temperature.toPrecision(3));
-    slider.value = String(placeOf(temperature));
-    slider.setAttribute("aria-valuetext", `${shown}, ${spoken}`);
-    // A number on its way ("0.0" before "0.05") is left as it is typed.
-    if (number.valueAsNumber !== temperature) number.value = String(shown);
+    range.value = String(placeOf(temperature));
+    range.setAttribute("aria-valuetext", `${number.show(temperature)}, ${spoken}`);
   }
 
-  slider.addEventListener("input", () => onChange(temperatureAt(slider.valueAsNumber)));
-  number.addEventListener("input", () => {
-    if (isTemperature(number.valueAsNumber)) onChange(number.valueAsNumber);
-  });
-  number.addEventListener("change", () => {
-    if (number.valueAsNumber !== now) number.value = String(Number(now.toPrecision(3)));
-  }); // what is no temperature gives way
+  range.addEventListener("input", () => onChange(temperatureAt(range.valueAsNumber)));
   const scale = element(
-    "div", { class: "attn-scale" }, slider,
+    "div", { class: "attn-scale" }, range,
     element("div", { class: "attn-ticks", "aria-hidden": "true" }, ...ticks),
   );
-  return { label: element("label", { class: "attn-label" }, "temperature", number), scale, show };
+  const label = element("label", { class: "attn-label" }, "temperature", number.input);
+  return { label, scale, show };
 }
 
 /**

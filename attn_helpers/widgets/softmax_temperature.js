@@ -1,8 +1,8 @@
 // Softmax with a temperature: one bar for each key, from a hard look-up to a plain mean.
 //
 // Traits: scores (list of float), labels (list of str), temperature (float).
-// softmax, entropyBits, formatNumber, element, showNumber, temperatureControl and keepControlKeys:
-// see shared.js.
+// softmax, entropyBits, formatNumber, roundUp, element, showNumber, temperatureControl and
+// keepControlKeys: see shared.js.
 
 // ---------------------------------------------------------------------------- constants
 
@@ -59,11 +59,9 @@ export function hardWeights({ weights, winners }) {
   return weights.map((_, j) => (winners.includes(j) ? 1 / winners.length : 0));
 }
 
-/** 1, 2 or 5 times a power of ten, at least as large as any score. @param {number[]} scores */
+/** How far the score sliders go on either side of zero. @param {number[]} scores */
 export function reachOf(scores) {
-  const size = Math.max(SMALLEST_REACH, ...scores.map(Math.abs));
-  const power = 10 ** Math.floor(Math.log10(size));
-  return [1, 2, 5, 10].map((digit) => digit * power).find((reach) => reach >= size);
+  return roundUp(Math.max(SMALLEST_REACH, ...scores.map(Math.abs)));
 }
 
 /** The winner's name; a tie in words. @param {Outcome} outcome @param {string[]} labels */
@@ -105,7 +103,7 @@ function render({ model, el }) {
     "div",
     { class: "attn-widget attn-softmax", role: "group", "aria-label": "softmax temperature" },
     element(
-      "div", { class: "attn-softmax-top" },
+      "div", { class: "attn-spread" },
       element("code", {}, "weights = softmax(scores / temperature)"),
       temperature.label,
     ),

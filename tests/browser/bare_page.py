@@ -74,14 +74,37 @@ RENDER = """async (script) => {
   const el = document.body.appendChild(document.createElement("div"));
   window.cleanup = widget.render({ model: window.model, el });
 }"""
+# Set traits of that model; arrays come as their numbers.
+SET = """(traits) => {
+  const types = { float64: Float64Array, float32: Float32Array, bool: Uint8Array };
+  for (const [name, value] of Object.entries(traits)) {
+    if (!value?.dtype) model.set(name, value);
+    else model.set(name, { ...value,
+      bytes: new DataView(types[value.dtype].from(value.values).buffer) });
+  }
+}"""
+
+
+def wire(traits):
+    """Traits as JSON for the page: an array as its numbers."""
+    kinds = {"float64": "<f8", "float32": "<f4", "bool": "u1"}
+    values = {}
+    for name, value in traits.items():
+        if isinstance(value, dict) and value.get("bytes") == b"":
+            value = None
+        elif isinstance(value, dict) and "bytes" in value:
+            numbers = np.frombuffer(value["bytes"], kinds[value["dtype"]]).tolist()
+            value = {"shape": value["shape"], "dtype": value["dtype"], "values": numbers}
+        values[name] = value
+    return values
 
 
 def time_steps(slider, step):
-    """Move a temperature slider over its whole range; return the script's milliseconds a step."""
+    """Move a slider over its whole range; return the script's milliseconds a step."""
     return slider.evaluate(
         """async (slider, step) => {
           const times = [];
-          for (let place = -2; place < 2; place += step) {
+          for (let place = Number(slider.min); place < Number(slider.max); place += step) {
             await new Promise(requestAnimationFrame);
             slider.value = place;
             const start = performance.now();

@@ -13,9 +13,11 @@ from tests.browser.bare_page import (
     HOSTILE,
     MODEL,
     RENDER,
+    SET,
     brightness,
     drag,
     time_steps,
+    wire,
     write_page,
     write_state,
 )
@@ -525,30 +527,6 @@ def test_what_a_build_stores_is_alive_when_arrays_came_and_went(page, tmp_path):
 # ---------------------------------------------------------------------------- a model in hand
 
 
-SET = """(traits) => {
-  const types = { float64: Float64Array, float32: Float32Array, bool: Uint8Array };
-  for (const [name, value] of Object.entries(traits)) {
-    if (!value?.dtype) model.set(name, value);
-    else model.set(name, { ...value,
-      bytes: new DataView(types[value.dtype].from(value.values).buffer) });
-  }
-}"""
-
-
-def wire(traits):
-    """Traits as JSON for the page: an array as its numbers."""
-    kinds = {"float64": "<f8", "float32": "<f4", "bool": "u1"}
-    values = {}
-    for name, value in traits.items():
-        if isinstance(value, dict) and value["shape"] is None:
-            value = None
-        elif isinstance(value, dict):
-            numbers = np.frombuffer(value["bytes"], kinds[value["dtype"]]).tolist()
-            value = {"shape": value["shape"], "dtype": value["dtype"], "values": numbers}
-        values[name] = value
-    return values
-
-
 NAMES = (
     "tokens", "key_tokens", "q", "k", "v", "_ready", "mask",
     "temperature", "similarity", "query", "head",
@@ -561,7 +539,7 @@ def in_hand(page):
     widget = heads(n_heads=2, n=4, d_k=3, query=1)
     page.evaluate(MODEL, {})
     page.evaluate(SET, wire(widget.get_state(NAMES)))
-    page.add_style_tag(content=style("attention_explorer"))
+    page.add_style_tag(content=style("attention_figure", "attention_explorer"))
     page.evaluate(RENDER, script(*STEMS))
     view = page.locator(".attn-explorer")
     view.locator(".bar").first.wait_for(state="attached")

@@ -42,6 +42,17 @@ EXPLORER_CELLS = [
     "e.temperature, e.similarity, e.head = 0.3, 'dot', 1",
     "try:\n    e.q = q\nexcept ValueError as error:\n    print(error)",
 ]
+EDITOR_CELLS = [
+    "import json, numpy as np\n"
+    "from attn_helpers.programs.modes import mode\n"
+    "from attn_helpers.widgets import ProgramEditor\n"
+    "q, k = np.random.default_rng(0).normal(size=(2, 5, 4))\n"
+    "e = ProgramEditor(list('abcde'), q=q, k=k, program=mode('focus'))\n"
+    "e",
+    "e",
+    "print(json.dumps([repr(e.program), e.weights.tolist(), e.query]))",
+    "e.program = mode('causal') & mode('recency')",
+]
 KERNEL_READY = """async () => {
   const { sessionContext } = jupyterapp.shell.currentWidget;
   await sessionContext.ready;
@@ -154,8 +165,8 @@ class Notebook:
         return [float(value) for value in numbers.evaluate_all("all => all.map((n) => n.value)")]
 
 
-def opened(page, lab, cells):
-    """Open a fresh notebook, with the widget shown under its first two cells."""
+def opened(page, lab, cells, slider="temperature"):
+    """Open a fresh notebook, with the widget, and its slider, under its first two cells."""
     _, folder = lab
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     book.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -164,7 +175,7 @@ def opened(page, lab, cells):
     notebook = Notebook(page)
     for index in (0, 1):
         notebook.run(index)
-        notebook.slider(index).wait_for()
+        notebook.slider(index, slider).wait_for()
     return notebook
 
 
@@ -179,6 +190,13 @@ def notebook(page, lab):
 def explorer(page, lab):
     """A notebook of AttentionExplorer."""
     yield opened(page, lab, EXPLORER_CELLS)
+    close(page)
+
+
+@pytest.fixture
+def editor(page, lab):
+    """A notebook of ProgramEditor."""
+    yield opened(page, lab, EDITOR_CELLS, "tau")
     close(page)
 
 
@@ -328,6 +346,46 @@ def test_python_changes_every_view_of_the_explorer(explorer):
         f"([canvas, before]) => Math.abs(({corner})(canvas) - before) > 128",
         arg=[canvas.element_handle(), before],
     )
+
+
+def edited(notebook):
+    """Ask Python for the program, and hold both views to its numbers; return its repr."""
+    text, weights, query = json.loads(notebook.run(2))
+    for index in (0, 1):
+        notebook.cell(index).locator(".attn-program-python code", has_text=text).first.wait_for()
+        bars = notebook.cell(index).locator(".bar")
+        shown = bars.evaluate_all("all => all.map((bar) => bar.getAttribute('height') / 64)")
+        np.testing.assert_allclose(shown[:5], weights[query], rtol=0, atol=1e-12)
+    return text
+
+
+def test_a_typed_turned_and_painted_program_is_the_program_in_python(editor):
+    view, keyboard = editor.cell(0), editor.page.keyboard
+    view.get_by_role("textbox", name="mask A").click()
+    keyboard.type("abs(i-j)<=a or j==0", delay=20)  # a and b would add cells to the notebook
+    assert (
+        edited(editor) == 'program("abs(i - j) <= a or j == 0", a=1) & program("s / tau", tau=0.25)'
+    )
+    typed = view.get_by_role("textbox", name="mask A").input_value()
+    assert typed == "abs(i-j)<=a or j==0"  # nothing comes back and stands in the way
+    editor.slider(0, "a").press("ArrowRight")
+    assert (
+        edited(editor) == 'program("abs(i - j) <= a or j == 0", a=2) & program("s / tau", tau=0.25)'
+    )
+
+    view.get_by_role("checkbox", name="paint the mask").check()
+    grid = view.get_by_role("grid")
+    grid.focus()
+    for key in ["End", " ", "ArrowLeft", " "]:
+        keyboard.press(key)
+    assert grid.evaluate("grid => grid === document.activeElement")
+    anchors = "j < anchors or i < anchors or abs(i - j) <= width"  # the first row is open now
+    assert edited(editor).startswith(f'program("{anchors}", anchors=1, width=2) & ')
+    assert editor.page.locator(".jp-Notebook .jp-CodeCell").count() == len(EDITOR_CELLS)
+
+    editor.run(3)
+    assert edited(editor) == 'program("j <= i") & program("s - slope * abs(i - j)", slope=0.5)'
+    assert view.get_by_role("textbox", name="mask A").input_value() == "j <= i"
 
 
 def test_the_first_chapter_runs(page, lab):

@@ -102,8 +102,9 @@ def plain(trait):
     return {"shape": trait["shape"], "dtype": trait["dtype"], "values": values}
 
 
-def test_the_scale_of_weights_is_that_of_the_plots(node):
+@pytest.mark.parametrize("kind", ["WEIGHTS", "SCORES"])
+def test_the_colour_scales_are_those_of_the_plots(node, kind):
     load = f"import {{ load }} from {json.dumps((HERE / 'load.mjs').as_uri())};"
-    code = load + 'const s = await load("attention"); console.log(s.LIGHT_WEIGHTS.join())'
+    code = load + f'const s = await load("attention"); console.log(s.LIGHT_{kind}.join())'
     stops = node("--input-type=module", "--eval", code).strip().split(",")
-    assert [stop.upper() for stop in stops] == list(style._WEIGHTS)
+    assert [stop.upper() for stop in stops] == list(getattr(style, f"_{kind}"))
