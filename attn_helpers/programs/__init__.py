@@ -1,7 +1,24 @@
 """Attention as a program: one line that runs in NumPy, PyTorch, FlexAttention and the browser."""
 
+import importlib
+
 from attn_helpers.programs.expr import ProgramError
 from attn_helpers.programs.makers import mask_from, per_head, program, program_from_json
 from attn_helpers.programs.program import Program
 
-__all__ = ["Program", "ProgramError", "mask_from", "per_head", "program", "program_from_json"]
+_WITH_TORCH = {"ProgramModule": "module", "torch_attention": "dispatch"}  # loaded at first use
+__all__ = [
+    "Program",
+    "ProgramError",
+    "mask_from",
+    "per_head",
+    "program",
+    "program_from_json",
+    *_WITH_TORCH,
+]
+
+
+def __getattr__(name):
+    if name in _WITH_TORCH:
+        return getattr(importlib.import_module(f"{__name__}.{_WITH_TORCH[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -69,7 +69,7 @@ def _negative(tree):
 
 
 def _times(left, right):
-    if ZERO in (left, right):
+    if right == ZERO:  # no such term; a left that is 0 may still meet infinity
         return ZERO
     return right if left == ONE else left if right == ONE else Call("*", (left, right))
 

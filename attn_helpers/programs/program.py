@@ -221,6 +221,26 @@ class Program:
             new = evaluate(self.score, values, NUMPY) if self.score else scores
         return keep, new
 
+    # ------------------------------------------------------------------------ FlexAttention
+
+    def score_mod(self, **options):
+        """Return the change of scores for FlexAttention: see `flex.score_mod`."""
+        from attn_helpers.programs import flex
+
+        return flex.score_mod(self, **options)
+
+    def mask_mod(self, **options):
+        """Return the mask for FlexAttention: see `flex.mask_mod`."""
+        from attn_helpers.programs import flex
+
+        return flex.mask_mod(self, **options)
+
+    def block_mask(self, n_q, n_k, **options):
+        """Return the `BlockMask` for FlexAttention: see `flex.block_mask`."""
+        from attn_helpers.programs import flex
+
+        return flex.block_mask(self, n_q, n_k, **options)
+
     # ------------------------------------------------------------------------ text
 
     def __str__(self):

@@ -8,7 +8,7 @@ from attn_helpers.arguments import boolean_array, finite_array, shapes
 from attn_helpers.programs.program import Program
 from attn_helpers.reference.softmax import softmax_in_place
 
-__all__ = ["attention"]
+__all__ = ["attention", "check_shapes"]
 
 
 def attention(q, k, v, *, mask=None, program=None, q_start=0, scale=None):
@@ -61,7 +61,7 @@ def attention(q, k, v, *, mask=None, program=None, q_start=0, scale=None):
     """
     q, k, v = finite_array("q", q), finite_array("k", k), finite_array("v", v)
     mask = None if mask is None else boolean_array("mask", mask)
-    _check_shapes(q, k, v, mask)
+    check_shapes(q, k, v, mask)
     if scale is None:
         scale = 1 / math.sqrt(q.shape[-1])
     scale = float(finite_array("scale", scale, ndim=0))
@@ -89,26 +89,27 @@ def attention(q, k, v, *, mask=None, program=None, q_start=0, scale=None):
     return out.astype(dtype, copy=False), weights.astype(dtype, copy=False)
 
 
-def _check_shapes(q, k, v, mask):
-    every = shapes(q=q, k=k, v=v) if mask is None else shapes(q=q, k=k, v=v, mask=mask)
+def check_shapes(q, k, v, mask):
+    """Refuse arrays, or tensors, that do not fit together; the error gives every shape."""
+
+    def error(problem):
+        return ValueError(f"{problem}: {shapes(**given)}")
+
+    given = {"q": q, "k": k, "v": v} | ({} if mask is None else {"mask": mask})
     if min(q.ndim, k.ndim, v.ndim) < 2:
-        raise ValueError(f"q, k and v need at least two axes, (n, d): {every}")
+        raise error("q, k and v need at least two axes, (n, d)")
     if q.shape[-1] != k.shape[-1]:
-        raise ValueError(f"q and k need the same last axis, d_k: {every}")
+        raise error("q and k need the same last axis, d_k")
     if q.shape[-1] == 0:
-        raise ValueError(f"q and k need at least one feature, d_k >= 1: {every}")
+        raise error("q and k need at least one feature, d_k >= 1")
     if k.shape[-2] != v.shape[-2]:
-        raise ValueError(f"k and v need one row for each key, the same n_k: {every}")
+        raise error("k and v need one row for each key, the same n_k")
     n_q, n_k = q.shape[-2], k.shape[-2]
-    leading = [array.shape[:-2] for array in (q, k, v)]
     if mask is not None:
         rows, columns = ((1, 1) + mask.shape)[-2:]
         if rows not in (1, n_q) or columns not in (1, n_k):
-            raise ValueError(
-                f"mask must broadcast to (..., n_q, n_k) = (..., {n_q}, {n_k}): {every}"
-            )
-        leading.append(mask.shape[:-2])
+            raise error(f"mask must broadcast to (..., n_q, n_k) = (..., {n_q}, {n_k})")
     try:
-        np.broadcast_shapes(*leading)
+        np.broadcast_shapes(*(array.shape[:-2] for array in given.values()))
     except ValueError:
-        raise ValueError(f"the axes before the last two must broadcast: {every}") from None
+        raise error("the axes before the last two must broadcast") from None
