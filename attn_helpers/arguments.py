@@ -46,6 +46,8 @@ def real_array(name, value, *, ndim=None):
         array = np.asarray(value)
     except ValueError:
         raise ValueError(f"{name} is ragged: its rows must all have the same length") from None
+    except RuntimeError as error:  # a torch tensor that requires a gradient
+        raise TypeError(f"{name} cannot become a NumPy array: {error}") from None
     if array.dtype.kind in "biu":
         array = array.astype(np.float64)
     if array.dtype.kind != "f":
@@ -81,7 +83,10 @@ def boolean_array(name, value):
     TypeError
         If the dtype is not bool: 0 and 1, or 0 and -inf, mean opposite things in other libraries.
     """
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name} is ragged: its rows must all have the same length") from None
     if array.dtype != np.bool_:
         raise TypeError(
             f"{name} must be boolean, True where a query may attend, but its dtype is "

@@ -45,16 +45,23 @@ class Grid(NamedTuple):
             for item in program.items
         }
 
-    def check(self, program):
-        """Refuse sizes that cannot be, or that go beyond the arrays of a program."""
+    def check_sizes(self):
+        """Refuse sizes that cannot be."""
         for name, size in zip(self._fields, self, strict=True):
             optional = name in ("batch", "n_heads")
             if not (optional and size is None) and not (
-                isinstance(size, (int, np.integer)) and size >= 0
+                type(size) is not bool and isinstance(size, (int, np.integer)) and 0 <= size < 2**53
             ):
                 raise ValueError(f"{name} must be a whole number, 0 or more, but it is {size!r}")
+
+    def check(self, program):
+        """Refuse sizes that cannot be, or that go beyond the arrays of a program."""
+        self.check_sizes()
         if program.n_heads not in (None, self.n_heads):
-            raise ProgramError(f"the program is for {program.n_heads} heads, not {self.n_heads}")
+            there = (
+                "but there is no axis of heads" if self.n_heads is None else f"not {self.n_heads}"
+            )
+            raise ProgramError(f"the program is for {program.n_heads} heads, {there}")
         needs = {"b": self.batch or 1, "h": self.n_heads or 1, "j": self.n_k,
                  "i": self.q_start + self.n_q}  # fmt: skip
         for item in program.items:

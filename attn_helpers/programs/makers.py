@@ -123,7 +123,7 @@ def per_head(programs):
     >>> per_head([program("j <= i"), program("abs(i - j) <= width", width=2)])
     program("where(h == 0, j <= i, abs(i - j) <= width)", width=2)
     """
-    programs = list(programs)
+    programs = list(programs) if isinstance(programs, (list, tuple)) else []
     if not programs or not all(isinstance(one, Program) for one in programs):
         raise ProgramError("per_head takes a list of programs, one for each head")
     if any(one.n_heads for one in programs):

@@ -95,6 +95,9 @@ class Program:
 
     # ------------------------------------------------------------------------ composition
 
+    def __bool__(self):
+        raise ProgramError("and, or and not cannot join programs: write a & b, a | b, ~a")
+
     def __and__(self, other):
         other = apart(other, self.numbers, self.arrays)
         if self.score and other.score:
@@ -181,7 +184,12 @@ class Program:
         return new
 
     def allowed(self, n_q, n_k, *, n_heads=None, batch=None, q_start=0):
-        """Return where a query may attend: bool, (n_q, n_k), or with axes for heads and batch.
+        """Return where a query may attend, as booleans.
+
+        Returns
+        -------
+        ndarray of shape (n_q, n_k), (n_heads, n_q, n_k) or (batch, n_heads, n_q, n_k)
+            With `batch` and no `n_heads` there is one head.
 
         Raises
         ------
@@ -190,7 +198,7 @@ class Program:
         """
         if self.mask and uses(self.mask, "s"):
             raise ProgramError(f"what {self} allows depends on the scores: use apply")
-        grid = Grid(batch, n_heads, n_q, n_k, q_start)
+        grid = _asked(n_q, n_k, n_heads, batch, q_start)
         keep, _ = self.copy(score=None)._computed(grid)
         return np.broadcast_to(keep, grid.shape).copy()
 
@@ -209,7 +217,7 @@ class Program:
         factor, shift = linear(self.score or S) or (None, None)
         if factor != ONE or (self.mask and uses(self.mask, "s")):
             raise ProgramError(f"{self} does more than add to the scores: use apply")
-        zeros = np.zeros(Grid(batch, n_heads, n_q, n_k, q_start).shape)
+        zeros = np.zeros(_asked(n_q, n_k, n_heads, batch, q_start).shape)
         return self.copy(score=shift).apply(zeros, q_start=q_start)
 
     def _computed(self, grid, scores=None):
@@ -316,6 +324,15 @@ def _stem(name):
 
 def _both(left, right):
     return _join("and", left, right) if left and right else left or right
+
+
+def _asked(n_q, n_k, n_heads, batch, q_start):
+    """Return the grid of what a reader asks for: a batch has heads, one by default."""
+    if batch is not None and n_heads is None:
+        n_heads = 1
+    grid = Grid(batch, n_heads, n_q, n_k, q_start)
+    grid.check_sizes()
+    return grid
 
 
 def _join(op, *trees):

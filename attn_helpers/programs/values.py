@@ -1,5 +1,7 @@
 """The values that a program is given: a number or an array for each name."""
 
+import numpy as np
+
 from attn_helpers.arguments import finite_array
 from attn_helpers.programs.expr import ProgramError
 
@@ -12,7 +14,8 @@ def number(name, value):
         value = float(value) if isinstance(value, int) else value  # NumPy takes none beyond 2**64
         return float(finite_array(name, value, ndim=0))
     except (TypeError, ValueError, OverflowError) as error:
-        raise ProgramError(f"{error} (an array is used as {name}[i] or {name}[j])") from None
+        hint = f" (an array is used as {name}[i] or {name}[j])" if np.ndim(value) else ""
+        raise ProgramError(f"{error}{hint}") from None
 
 
 def array(name, value):

@@ -80,7 +80,7 @@ def check_together(*, tokens, key_tokens, scores, v, program, compare, q_start):
     if not 0 <= q_start <= LATEST_START:
         most = f"0 to {LATEST_START}"
         raise Mismatch(f"q_start must be a whole number, {most}, but it is {q_start}")
-    for one in filter(None, (program, compare)):
+    for one in (program,) if compare is None else (program, compare):
         try:
             Grid(None, n_heads, n_q, n_k, q_start).check(one)
         except ValueError as error:
@@ -199,7 +199,7 @@ class ProgramEditor(CheckedWidget):
             key_tokens=key_tokens,
             scores=scores,
             v=v,
-            program=program or PLAIN,
+            program=PLAIN if program is None else program,
             compare=compare,
             q_start=q_start,
             query=query,
@@ -250,5 +250,5 @@ class ProgramEditor(CheckedWidget):
         n_heads, n_q, n_k = ((1,) + self.scores.shape)[-3:]
         counts = {"query queries": n_q, "key keys": n_k, "head heads": n_heads}
         sizes = ", ".join(f"{n} {names.split()[n != 1]}" for names, n in counts.items())
-        second = f", compare={str(self.compare)!r}" if self.compare else ""
+        second = f", compare={str(self.compare)!r}" if self.compare is not None else ""
         return f"ProgramEditor({sizes}, program={str(self.program)!r}{second})"

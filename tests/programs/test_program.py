@@ -138,6 +138,15 @@ def test_two_by_three_by_hand():
     assert (scores == [[1, 2, 3], [4, 5, 6]]).all()
 
 
+def test_a_batch_without_heads_has_one():
+    assert program("s + b").bias(1, 2, batch=3).tolist() == [[[[b, b]]] for b in range(3)]
+    assert program("s + h").bias(1, 2, batch=2).tolist() == [[[[0, 0]]]] * 2
+    assert program("b == j").allowed(1, 2, batch=2).tolist() == [
+        [[[True, False]]],
+        [[[False, True]]],
+    ]
+
+
 def test_log_of_zero_masks_and_nan_or_plus_infinity_raises():
     log = program("s + log(i - j)")
     assert np.isneginf((log & program("j <= i")).apply(np.ones((3, 3)))).sum() == 6
@@ -255,12 +264,15 @@ def test_what_does_not_compose_says_why():
         (lambda: ~(mask & score), "~ is for masks"),
         (lambda: mask & "j <= i", "'j <= i'"),
         (lambda: mask >> None, "None"),
+        (lambda: mask and score, "write a & b"),
+        (lambda: not mask, "write a & b"),
         (lambda: per_head([]), "a list of programs"),
+        (lambda: per_head(mask), "a list of programs"),
         (lambda: per_head([mask, "s"]), "a list of programs"),
         (lambda: per_head([per_head([mask]), mask]), "one head"),
         (lambda: per_head([mask]) & per_head([mask, mask]), "1 heads, the other for 2"),
         (lambda: per_head([mask, mask]).allowed(2, 2, n_heads=3), "2 heads, not 3"),
-        (lambda: per_head([mask, mask]).apply(np.zeros((2, 2))), "2 heads"),
+        (lambda: per_head([mask, mask]).apply(np.zeros((2, 2))), "2 heads, but there is no axis"),
         (lambda: score.bias(2, 2), "more than add"),
         (lambda: MASKS[5].bias(2, 2), "more than add"),
         (lambda: MASKS[5].allowed(2, 2), "depends on the scores"),
@@ -395,6 +407,6 @@ def test_attention_refuses_what_is_no_program():
     for wrong in ("j <= i", lambda s, i, j: s, 3):
         with pytest.raises(TypeError, match="attn_helpers.program"):
             attention(q, k, v, program=wrong)
-    for q_start in (-1, 1.5, "0", None):
+    for q_start in (-1, 1.5, "0", None, True, 2**70):
         with pytest.raises(ValueError, match="q_start"):
             attention(q, k, v, program=program("j <= i"), q_start=q_start)

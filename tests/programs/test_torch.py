@@ -133,6 +133,7 @@ HAND_WRITTEN = {  # what the score s becomes, in torch
     "cap * (1 - 2 / (exp(2 * s / cap) + 1))": lambda s: 3 * torch.tanh(s / 3),
     "s * exp(-abs(i - j) / reach)": lambda s: s * torch.exp(-(AT_I - AT_J).abs() / 2),
     "s * log(2 + i) / log(n_k)": lambda s: s * torch.log(2 + AT_I) / math.log(7),
+    "s * (i > 3) + (j < 2)": lambda s: s * (AT_I > 3) + (AT_J < 2),
     "where(s > 0.5, s, log(0))": lambda s: s.masked_fill(s <= 0.5, -math.inf),
     "where(h == 1, s, s - b)": lambda s: s - (AT_H != 1) * torch.arange(2.0)[:, None, None, None],
 }
