@@ -63,10 +63,12 @@ class Exercise:
         follow for every exercise.
     mistakes : list of (str, function)
         A hint, and a function with the misconception that the hint explains. An answer that fails
-        the first property with a finite result equal to this function's gets this hint.
+        the first property with a result equal to this function's, NaN apart, gets this hint.
+    returns : tuple of str, optional
+        Names of the results, for an answer that returns several: ("out", "weights").
     """
 
-    def __init__(self, name, expected, properties, mistakes):
+    def __init__(self, name, expected, properties, mistakes, returns=()):
         self.name = name
         self.expected = expected
         self.parameters = list(inspect.signature(expected).parameters)
@@ -77,6 +79,7 @@ class Exercise:
             Property("takes strided and read-only arrays", every, IN_PLACE, strided=True),
         ]
         self.mistakes = mistakes
+        self.returns = returns
 
     def __repr__(self):
         return f"{self.name}({', '.join(self.parameters)})"
@@ -122,31 +125,37 @@ class Exercise:
             if prop.watched:
                 if changed := self._changed(given, case):
                     return f"your function changed {changed}", IN_PLACE
-            elif problem := difference(result, self.expected(*case)):
+            elif problem := difference(result, self.expected(*case), self.returns):
                 hint = self._diagnose(result, case) if is_formula else prop.hint
                 return problem + self._where(case), hint
         return "", ""
 
     def _diagnose(self, result, case):
         """Return the hint of the mistake that gives this very result, or a general one."""
+        if not is_parts(result, self.returns):
+            return f"End with `return {', '.join(self.returns)}`."
         for hint, mistaken in self.mistakes:
-            wrong, _ = call(mistaken, [fresh(argument) for argument in case])
-            if np.all(np.isfinite(wrong)) and not difference(result, wrong):
+            wrong, error = call(mistaken, [fresh(argument) for argument in case])
+            if error:
+                continue  # no result to compare with, as where it needs equal sizes
+            clean = not any(np.isnan(part).any() for part in parts(wrong, self.returns))
+            if clean and not difference(result, wrong, self.returns):
                 return hint
-        same_shape = np.shape(array_of(result)) == np.shape(self.expected(*case))
-        return self.properties[0].hint if same_shape else SHAPE
+        got = [np.shape(array_of(part)) for part in parts(result, self.returns)]
+        right = [np.shape(part) for part in parts(self.expected(*case), self.returns)]
+        return self.properties[0].hint if got == right else SHAPE
 
     def _where(self, case):
-        named = zip(self.parameters, case, strict=True)
+        named = zip(self.parameters, case, strict=False)  # a case may leave out the last ones
         return ", for " + ", ".join(
             f"{name} of shape {value.shape}"
             if isinstance(value, np.ndarray)
-            else f"{name} {value:g}"
+            else f"{name} {value if value is None else format(value, 'g')}"
             for name, value in named
         )
 
     def _changed(self, given, case):
-        triples = zip(self.parameters, given, case, strict=True)
+        triples = zip(self.parameters, given, case, strict=False)
         return " and ".join(name for name, now, was in triples if not np.array_equal(now, was))
 
 
@@ -185,8 +194,25 @@ def array_of(result):
         return None
 
 
-def difference(result, expected):
-    """Say how a result differs from the expected one, "" if it does not."""
+def parts(result, names):
+    """List the results of an answer: those that `names` names, or the only one."""
+    return list(result) if names else [result]
+
+
+def is_parts(result, names):
+    """Tell whether an answer has returned as many results as there are names."""
+    return not names or (isinstance(result, tuple | list) and len(result) == len(names))
+
+
+def difference(result, expected, names=()):
+    """Say how a result, or a tuple of named ones, differs from the expected, "" if it does not."""
+    if not is_parts(result, names):
+        return f"expected {' and '.join(names)}, got {type(result).__name__}"
+    if names:
+        said = map(difference, result, expected)
+        return next(
+            (f"{n}: {problem}" for n, problem in zip(names, said, strict=True) if problem), ""
+        )
     array = array_of(result)
     if array is None:
         return f"expected numbers of shape {np.shape(expected)}, got {type(result).__name__}"

@@ -117,5 +117,58 @@ def test_the_cases_stay_as_they_are_whatever_an_answer_does():
     assert EXERCISE(row_means).passed is True
 
 
+def split(rows, parts=2):
+    return rows[:parts].sum(axis=0), rows[parts:]
+
+
+SPLIT = Exercise(
+    "split",
+    split,
+    [
+        Property(
+            "sums the head, and keeps the tail", [(np.ones((5, 3)),), (np.eye(4), 3)], "Try it."
+        )
+    ],
+    [
+        ("A mistake that these sizes do not allow.", lambda rows, parts=2: rows[:, 99]),
+        ("You sum the tail.", lambda rows, parts=2: (rows[parts:].sum(axis=0), rows[parts:])),
+    ],
+    returns=("head", "tail"),
+)
+
+
+@pytest.mark.parametrize(
+    "answer", [split, lambda rows, parts=2: [torch.tensor(x.tolist()) for x in split(rows, parts)]]
+)
+def test_two_results_are_compared_part_by_part(answer, capsys):
+    assert SPLIT(answer).passed is True, capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "answer, said, hint",
+    [
+        (lambda rows, parts=2: split(rows, 2), "head: expected 1 at (2,), got 0",
+         "Look at the shape"),
+        (lambda rows, parts=2: (split(rows, parts)[0], 0 * rows[parts:]), "tail: expected 1",
+         "Try it."),
+        (lambda rows, parts=2: (rows[parts:].sum(axis=0), rows[parts:]), "head: ",
+         "You sum the tail."),
+        (lambda rows, parts=2: split(rows, parts)[0], "expected head and tail, got ndarray",
+         "End with `return head, tail`."),
+        (lambda rows, parts=2: (*split(rows, parts), 0), "expected head and tail, got tuple",
+         "End with `return head, tail`."),
+        (lambda rows, parts=2: (split(rows, parts)[0], None), "tail: expected shape (3, 3)",
+         "Look at the shape"),
+        (lambda rows, parts=2: split(rows, parts)[::-1], "head: expected shape (3,)",
+         "Look at the shape"),
+        (lambda rows, parts: split(rows, parts), "for rows of shape (5, 3)", "small example"),
+    ],
+)  # fmt: skip
+def test_two_results_fail_with_the_name_of_the_wrong_one(answer, said, hint, capsys):
+    assert SPLIT(answer).passed is False
+    out = capsys.readouterr().out
+    assert said in out and hint in out, out
+
+
 def test_numbers_that_differ_late_are_shown_with_enough_digits():
     assert difference(0.1169, 0.11689852) == "expected 0.1168985, got 0.1169"

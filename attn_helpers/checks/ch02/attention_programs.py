@@ -126,7 +126,7 @@ prefix_mask = Exercise(
         ("Queries go down the rows, keys along the columns.", lambda n, m, p: by_prefix(m, n, p)),
         (
             "A mask is made of truth values; this is a bias of 0 and -inf.",
-            lambda n, m, p: np.where(by_prefix(n, m, p), 0, -1e300),
+            lambda n, m, p: np.where(by_prefix(n, m, p), 0, -np.inf),
         ),
     ],
 )
@@ -179,7 +179,7 @@ keep_mask = Exercise(
         ("They differ: a key stays only if neither drops it.", lambda a, p: a ^ p[:, None, :]),
         (
             "A mask is made of truth values; this is a bias of 0 and -inf.",
-            lambda a, p: np.where(by_keeping(a, p), 0, -1e300),
+            lambda a, p: np.where(by_keeping(a, p), 0, -np.inf),
         ),
     ],
 )
@@ -192,6 +192,7 @@ def by_induction(tokens):
 
 
 WORDS = np.array([3, 1, 4, 1, 5, 3, 1, 5])
+SENTINELS = np.array([0, -1, 99, -99, 999, -999, 10**6, -(10**6), 10**9, -(10**9), 0, -1])
 
 induction_mask = Exercise(
     "induction_mask",
@@ -209,7 +210,7 @@ induction_mask = Exercise(
         ),
         Property(
             "takes a sequence without repeats, of one token, and any numbers",
-            [(np.arange(4),), (np.array([5]),), (np.array([0, -1, 0, 0, -1]),), (10**6 + WORDS,)],
+            [(np.arange(4),), (np.array([5]),), (SENTINELS,), (10**6 + WORDS,)],
             "The first key has no token before it: no query sees it, whatever the numbers.",
         ),
     ],

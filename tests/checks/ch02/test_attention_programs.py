@@ -128,7 +128,7 @@ WRONG = {
         (lambda n, m, p: prefix_by_slices(n, n, p), SHAPE),
         (lambda n, m, p: prefix_by_slices(n, m, 3), "use <"),
         (lambda n, m, p: prefix_by_slices(n, m, p or 2), "With prefix 0"),
-        (lambda n, m, p: np.where(prefix_by_slices(n, m, p), 0, -np.inf), "A key may be seen if"),
+        (lambda n, m, p: np.where(prefix_by_slices(n, m, p), 0, -np.inf), "0 and -inf"),
     ],
     "keep_mask": [
         (lambda a, p: a | p[:, None], "turn it round, True means"),
@@ -160,6 +160,11 @@ WRONG = {
          "no token before it"),
         (lambda t: (np.concatenate([[-1], t[:-1]]) == t[:, None]) & np.tri(len(t), dtype=bool),
          "no token before it"),
+        *[
+            (lambda t, x=x: program("b[j] == t[i] and j <= i", b=[x, *t[:-1]], t=t)
+             .allowed(len(t), len(t)), "no token before it")
+            for x in (0, -1, 99, -99, 999, -999, 10**6, 10**9)
+        ],
         (lambda t: (np.concatenate([[t[0]], t[:-1]]) == t[:, None]) & np.tri(len(t), dtype=bool),
          "Key j may be seen if"),
         (lambda t: induction_by_shift(t)[1:], SHAPE),
