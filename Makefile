@@ -101,8 +101,9 @@ lint: $(STAMP)  ## style of code and notebooks (what pre-commit checks)
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/nb-clean check $(KEEP) chapters
 
-bench: $(STAMP)  ## speed beside peers, the cost of the import, the explorer in Chromium
+bench: $(STAMP)  ## speed beside peers, the cost of the import, the widgets in Chromium
 	@$(PY) -m benchmarks.attention $(ARGS)
+	@$(PY) -m benchmarks.programs $(ARGS)
 	@$(PY) -m benchmarks.import_time $(ARGS)
 	@$(PY) -m benchmarks.explorer $(ARGS)
 

@@ -1,5 +1,6 @@
 """The reference: one definition for each concept, as finished in the chapter that derives it."""
 
+from attn_helpers.reference.additive import additive_scores
 from attn_helpers.reference.attention import attention
 from attn_helpers.reference.fast_weights import (
     equiangular_keys,
@@ -7,16 +8,29 @@ from attn_helpers.reference.fast_weights import (
     fast_weight_write,
 )
 from attn_helpers.reference.kernel import kernel_regression
+from attn_helpers.reference.multi_head_attention import (
+    merge_heads,
+    multi_head_attention,
+    split_heads,
+)
 from attn_helpers.reference.patches import from_patches, to_patches
+from attn_helpers.reference.positions import alibi_slopes, rope, sinusoidal_positions
 from attn_helpers.reference.softmax import softmax
 
 __all__ = [
+    "additive_scores",
+    "alibi_slopes",
     "attention",
     "equiangular_keys",
     "fast_weight_attention",
     "fast_weight_write",
     "from_patches",
     "kernel_regression",
+    "merge_heads",
+    "multi_head_attention",
+    "rope",
+    "sinusoidal_positions",
     "softmax",
+    "split_heads",
     "to_patches",
 ]

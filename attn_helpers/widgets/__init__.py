@@ -8,6 +8,7 @@ import importlib
 _MODULES = {
     "AttentionExplorer": "attention_explorer",
     "FastWeightMemory": "fast_weight_memory",
+    "HeadGrid": "head_grid",
     "ProgramEditor": "program_editor",
     "SoftmaxTemperature": "softmax_temperature",
 }

@@ -65,12 +65,12 @@ class Checked(traitlets.TraitType):
 
 
 class Array(Checked):
-    """A checked trait of an array with at most three axes, or None; it goes out as raw bytes.
+    """A checked trait of an array, or None; it goes out as raw bytes.
 
     The value kept is the reader's no more: a copy that cannot be written into, so that the
     picture and Python never differ. The browser gets `{shape, dtype, bytes}`, little-endian,
-    with a shape of three axes. None has no shape and no bytes, but the same form: a built page
-    may still hold the bytes of an earlier value, and needs a place to put them.
+    with a shape of three axes or more. None has no shape and no bytes, but the same form: a built
+    page may still hold the bytes of an earlier value, and needs a place to put them.
     """
 
     def __init__(self, check):

@@ -11,6 +11,7 @@ import pytest
 import scipy.stats
 import torch
 
+from attn_helpers import diagnostics
 from attn_helpers.plots import style
 from attn_helpers.widgets import AttentionExplorer, SoftmaxTemperature
 
@@ -89,6 +90,20 @@ def test_scores_weights_and_out_equal_numpy_to_1e_12(node):
         np.testing.assert_allclose(seen["scores"], scores, rtol=1e-12)
         np.testing.assert_allclose(seen["weights"], widget.weights, rtol=0, atol=1e-12)
         np.testing.assert_allclose(seen["out"], widget.out, rtol=0, atol=1e-11)
+
+
+def test_signatures_equal_those_of_the_package_to_1e_12(node):
+    rng = np.random.default_rng(13)
+    for n_q, n_k in (1, 1), (7, 7), (3, 5), (5, 3):
+        weights = rng.dirichlet(np.full(n_k, 0.3), size=(4, n_q))
+        weights[1, 0] = weights[2] = 0
+        heads = json.loads(node(HERE / "signatures.mjs", text=json.dumps(weights.tolist())))
+        seen = {name: [head[name] for head in heads] for name in heads[0]}
+        expected = diagnostics.signature(weights)
+        names = {"entropy": "entropy", "distance": "mean_distance",
+                 "self": "weight_on_self", "first": "weight_on_first"}  # fmt: skip
+        for name, package in names.items():
+            np.testing.assert_allclose(seen[name], expected[package], rtol=0, atol=1e-12)
 
 
 def plain(trait):
