@@ -1,9 +1,9 @@
 """Attention as numbers: what a head does, read off its weights.
 
-Every function takes weights of shape (..., n_q, n_k), as NumPy array or torch tensor, and gives
-back the same kind: a tensor's result stays on its device and is differentiable. Half precision is
-computed and returned in float32. A query that may attend to nothing has a row of zeros, which
-counts as no entropy and no distance.
+Every function takes weights, (..., n_q, n_k) but for those that need heads or layers, as NumPy
+array or torch tensor, and gives back the same kind: a tensor's result stays on its device and is
+differentiable. Half precision is computed and returned in float32. A query that may attend to
+nothing has a row of zeros, which counts as no entropy and no distance.
 """
 
 import numpy as np
@@ -202,6 +202,11 @@ def signature(weights, *, q_start=0):
     weights = _checked(weights)
     attends = weights.sum(-1) > 0  # (..., n_q)
 
+    try:
+        on_self = weight_on_self(weights, q_start=q_start)
+    except ValueError:  # every query stands behind the last key
+        on_self = weights[..., :0, 0]
+
     def mean(values):
         """Mean over the queries that attend, of which `values` holds the first."""
         counted = attends[..., : values.shape[-1]]
@@ -211,7 +216,7 @@ def signature(weights, *, q_start=0):
         "entropy": mean(entropy(weights)),
         "effective_tokens": mean(effective_tokens(weights)),
         "mean_distance": mean(mean_distance(weights, q_start=q_start)),
-        "weight_on_self": mean(weight_on_self(weights, q_start=q_start)),
+        "weight_on_self": mean(on_self),
         "weight_on_first": mean(weight_on_first(weights)),
     }
 

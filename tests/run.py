@@ -17,7 +17,10 @@ ROOT = Path(__file__).resolve().parents[1]
 REPORTS = ROOT / "_build" / "tests"
 ONE_THREAD = dict.fromkeys(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"], "1")
 STAGES = {
-    "package": ["tests", "attn_helpers", "--doctest-modules", "-m", "not browser", "-n", "2"],
+    "package": [
+        "tests", "attn_helpers", "--doctest-modules", "-m", "not browser",
+        "-n", "2", "--dist", "worksteal",
+    ],
     "notebooks": [
         "chapters", "--nbval", "--nbval-sanitize-with", "tests/nbval.cfg",
         "-n", "2", "--dist", "loadfile",

@@ -280,3 +280,11 @@ def test_diagnostics_load_without_torch():
         "assert not {'torch', 'matplotlib', 'scipy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_signature_of_queries_behind_the_last_key_has_no_weight_on_self():
+    seen = diagnostics.signature(W, q_start=7)
+    assert (seen["weight_on_self"] == 0).all()
+    np.testing.assert_allclose(seen["weight_on_first"], W[..., 0].mean(-1))
+    tensor = diagnostics.signature(torch.from_numpy(W), q_start=7)
+    assert (tensor["weight_on_self"] == 0).all()

@@ -237,7 +237,7 @@ def missing_scale(fn, q, k, v, /, *, rng=0):
 
 
 def probe_all(fn, q, k, v, *, rng=0):
-    """Try every law of masked scaled dot-product attention on a function.
+    """Try every law but `cached_query` on a masked scaled dot-product attention.
 
     Parameters
     ----------

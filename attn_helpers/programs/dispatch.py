@@ -21,7 +21,7 @@ LONG = 2048**2  # scores of a head from which "auto" does not read a bias on a G
 def torch_attention(
     q, k, v, *, mask=None, program=None, backend="auto", q_start=0, scale=None, explain=False
 ):
-    """Let each query mix the values by how well their keys match it, as `attention` does.
+    """Let each query mix the values by how well their keys match it; no weights come back.
 
     Parameters
     ----------

@@ -73,7 +73,7 @@ def mask_mod(program, *, q_start=0, n_q=None, n_k=None, device=None):
     return lambda b, h, i, j: keep(None, b, h, i, j)
 
 
-def block_mask(program, n_q, n_k, n_heads=None, batch=None, q_start=0, *, device=None):
+def block_mask(program, n_q, n_k, *, n_heads=None, batch=None, q_start=0, device=None):
     """Return the `BlockMask` of the program's mask for one shape, or None as `mask_mod` does."""
     Grid(batch, n_heads, n_q, n_k, q_start).check(program)
     mask = mask_mod(program, q_start=q_start, n_q=n_q, n_k=n_k, device=device)
@@ -177,7 +177,15 @@ def attend(q, k, v, scale, mask, program, numbers, grid):
             allowed = and_masks(both, allowed) if allowed else both
             blocks = create_block_mask(allowed, batch, heads, grid.n_q, grid.n_k, device=q.device)
         else:
-            blocks = block_mask(program, *grid[2:4], *grid[1::-1], grid.q_start, device=q.device)
+            blocks = block_mask(
+                program,
+                grid.n_q,
+                grid.n_k,
+                n_heads=grid.n_heads,
+                batch=grid.batch,
+                q_start=grid.q_start,
+                device=q.device,
+            )
         held = blocks.as_tuple() if blocks else ()
         return score, blocks, *held  # the tensors are there to be weighed
 
@@ -191,7 +199,7 @@ def attend(q, k, v, scale, mask, program, numbers, grid):
             with torch._dynamo.config.patch(cache_size_limit=MOST_KERNELS):
                 out = _compiled()(q, k, v, score, blocks, scale=scale)
     if score and not torch.compiler.is_compiling() and out.isnan().any():
-        eager.attend(q, k, v, scale, mask, program, {}, grid)
+        eager.attend(q, k, v, scale, mask, program, {}, grid)  # raises if the program is at fault
     return out
 
 

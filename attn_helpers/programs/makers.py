@@ -133,9 +133,11 @@ def per_head(programs):
         parts.append(apart(one, numbers, arrays))
         numbers |= parts[-1].numbers
         arrays |= parts[-1].arrays
+    mask = _by_head([part.mask or EVERY_KEY for part in parts], EVERY_KEY)
+    score = _by_head([part.score or S for part in parts], S)
     return Program(
-        mask=_by_head([part.mask or EVERY_KEY for part in parts], EVERY_KEY),
-        score=_by_head([part.score or S for part in parts], S),
+        mask=mask,
+        score=score if mask or score else S,
         numbers=numbers,
         arrays=arrays,
         n_heads=len(parts),

@@ -46,7 +46,7 @@ class ProgramModule(nn.Module):
             **{name: float(str(x.cpu().float().numpy())) for name, x in numbers.items()}
         )
 
-    def forward(self, q, k, v, *, mask=None, q_start=0, backend="auto"):
+    def forward(self, q, k, v, *, mask=None, q_start=0, scale=None, backend="auto"):
         """Return out, of shape (..., n_q, d_v), as `torch_attention` does."""
         numbers = {name: getattr(self, name) for name in self._program.numbers}
-        return attend(q, k, v, mask, self._program, numbers, backend, q_start)[0]
+        return attend(q, k, v, mask, self._program, numbers, backend, q_start, scale)[0]

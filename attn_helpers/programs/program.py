@@ -36,6 +36,9 @@ class Program:
     allows), ``a | b`` and ``~a`` for masks, ``a >> b`` (first a, then b on the scores a made). What
     two programs call by one name stays apart: the second shows as ``slope_2``. None ever changes.
 
+    `repr` is Python that makes a program which does the same; `to_json` also keeps `n_heads`, and
+    that one number may stand in mask and score.
+
     Attributes
     ----------
     mask, score : tree, or None where the program has no such part

@@ -116,6 +116,15 @@ def count_lines(folder):
     return sum(len(read(path).splitlines()) for path in files)
 
 
+def test_readme_example_gives_what_it_says():
+    example = re.search(r"```python\n(.*?)```", read(ROOT / "README.md"), re.DOTALL)[1]
+    code, said = example.rsplit("  # ", 1)
+    *lines, last = code.splitlines()
+    names = {}
+    exec("\n".join(lines), names)
+    assert eval(last, names).tolist() == eval(said)
+
+
 def test_readme_tree_gives_sizes_that_are_about_right():
     sizes = re.findall(r"(?m)^(\w+)/ .*?([\d,]+) lines", read(ROOT / "README.md"))
     assert len(sizes) >= 3

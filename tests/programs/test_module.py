@@ -50,6 +50,7 @@ def test_the_profile_is_kept_as_text_and_gives_the_same_numbers():
     for backend in ("eager", "sdpa", "auto"):
         out = torch_attention(q, k, v, program=kept, backend=backend, q_start=1)
         torch.testing.assert_close(module(q, k, v, backend=backend, q_start=1), out)
+        torch.testing.assert_close(module(q / 2, k, v, q_start=1, scale=2 / 8**0.5), out)
     with torch.no_grad():
         torch.testing.assert_close(module(q, k, v, backend="flex", q_start=1), out)
     with pytest.raises(NotImplementedError, match="numbers"):

@@ -281,6 +281,12 @@ def test_what_does_not_compose_says_why():
             wrong()
 
 
+def test_heads_that_change_nothing_are_still_a_program():
+    for one in (per_head([program("s")] * 2), per_head([program("0 == 0"), program("s")])):
+        assert program_from_json(one.to_json()) == one and one.n_heads == 2
+        assert (eval(repr(one)).apply(np.ones((2, 3, 4))) == 1).all() and one.latex()
+
+
 def test_composition_stays_small():
     one = program("s + s * s")
     with pytest.raises(ProgramError, match="at most"):
