@@ -163,10 +163,11 @@ export function programPanel(trait, { change, say, tell }) {
     stroke = null;
     const { mask = "every key" } = json;
     const isExact = /^keep(_\d+)?\[/.test(mask);
+    const heads = state.n_heads > 1 ? ", in every head" : "";
     tell("Painted: ", ...(isExact ? [
-      "no short program opens just these cells, so the mask itself is kept, as ",
+      `no short program opens just these cells${heads}, so the mask itself is kept, as `,
       element("code", {}, "mask_from(keep=...)"), " does in Python.",
-    ] : [element("code", {}, mask), " opens just these cells."]));
+    ] : [element("code", {}, mask), ` opens just these cells${heads}.`]));
   }
 
   for (const field of Object.values(fields)) field.addEventListener("input", typed);

@@ -161,7 +161,7 @@ WRONG = {
         (lambda t: (np.concatenate([[-1], t[:-1]]) == t[:, None]) & np.tri(len(t), dtype=bool),
          "no token before it"),
         *[
-            (lambda t, x=x: program("b[j] == t[i] and j <= i", b=[x, *t[:-1]], t=t)
+            (lambda t, x=x: program("x[j] == y[i] and j <= i", x=[x, *t[:-1]], y=t)
              .allowed(len(t), len(t)), "no token before it")
             for x in (0, -1, 99, -99, 999, -999, 10**6, 10**9)
         ],
