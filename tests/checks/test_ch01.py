@@ -3,11 +3,10 @@
 import math
 
 import numpy as np
-import pytest
 import torch
 
 from attn_helpers.checks import ch01
-from tests.checks.bank import assert_earns, assert_passes
+from tests.checks.bank import answer_tests
 
 exp, newaxis = np.exp, np.newaxis
 
@@ -280,14 +279,5 @@ WRONG = [
     ("leave_one_out_error", loo(finish=lambda p, y: np.mean((p - y.mean()) ** 2)), "Build the"),
 ]
 
-
-@pytest.mark.parametrize(
-    "name, answer", [(name, answer) for name, answers in RIGHT.items() for answer in answers]
-)
-def test_right_answers_pass(name, answer, capsys):
-    assert_passes(getattr(ch01, name), answer, capsys)
-
-
-@pytest.mark.parametrize("name, answer, hint", WRONG, ids=[f"{n}: {h}" for n, _, h in WRONG])
-def test_wrong_answers_earn_their_hint(name, answer, hint, capsys):
-    assert_earns(getattr(ch01, name), answer, hint, capsys)
+BY_NAME = {name: [pair for n, *pair in WRONG if n == name] for name in RIGHT}
+test_right_answers_pass, test_wrong_answers_earn_their_hint = answer_tests(ch01, RIGHT, BY_NAME)

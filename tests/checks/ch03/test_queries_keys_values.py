@@ -3,13 +3,12 @@
 import math
 
 import numpy as np
-import pytest
 import torch
 
 from attn_helpers import attention, program
 from attn_helpers.checks import ch03
 from attn_helpers.reference import additive_scores
-from tests.checks.bank import assert_earns, assert_passes
+from tests.checks.bank import answer_tests
 
 SHAPE = "Look at the shape"
 FORMULA = "Four steps"
@@ -339,16 +338,5 @@ WRONG = {
         (lambda c, r, n: r.mean(), "For each bin"),
     ],
 }  # fmt: skip
-BANK = [(name, *pair) for name, pairs in WRONG.items() for pair in pairs]
 
-
-@pytest.mark.parametrize(
-    "name, answer", [(name, answer) for name, answers in RIGHT.items() for answer in answers]
-)
-def test_right_answers_pass(name, answer, capsys):
-    assert_passes(getattr(ch03, name), answer, capsys)
-
-
-@pytest.mark.parametrize("name, answer, hint", BANK, ids=[f"{n}: {h}" for n, _, h in BANK])
-def test_wrong_answers_earn_their_hint(name, answer, hint, capsys):
-    assert_earns(getattr(ch03, name), answer, hint, capsys)
+test_right_answers_pass, test_wrong_answers_earn_their_hint = answer_tests(ch03, RIGHT, WRONG)
