@@ -7,8 +7,8 @@ import torch
 
 from attn_helpers.programs import eager, flex, sdpa
 from attn_helpers.programs.grid import Grid
+from attn_helpers.programs.kept import KEPT
 from attn_helpers.programs.program import Program
-from attn_helpers.programs.sdpa import KEPT
 from attn_helpers.reference.attention import check_shapes
 
 __all__ = ["torch_attention"]

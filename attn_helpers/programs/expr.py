@@ -21,8 +21,8 @@ BUILT_IN = ("s", "i", "j", "h", "b", "n_q", "n_k")
 INDICES = ("i", "j", "h", "b")
 FUNCTIONS = {"abs": 1, "exp": 1, "log": 1, "sqrt": 1, "floor": 1, "where": 3, "min": 2, "max": 2}
 ALLOWED = (
-    "allowed: s i j h b n_q n_k, named numbers, named arrays as doc[i]; + - * / // % **; "
-    "< <= > >= == !=; and or not; " + " ".join(FUNCTIONS)
+    f"allowed: {' '.join(BUILT_IN)}, named numbers, named arrays as doc[i]; + - * / // % **; "
+    f"< <= > >= == !=; and or not; {' '.join(FUNCTIONS)}"
 )
 LONGEST, DEEPEST, LARGEST_EXPONENT = 4000, 64, 64
 

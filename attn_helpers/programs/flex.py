@@ -17,8 +17,8 @@ from torch.nn.attention.flex_attention import and_masks, create_block_mask, flex
 from attn_helpers.programs import eager
 from attn_helpers.programs.expr import ProgramError
 from attn_helpers.programs.grid import Grid
+from attn_helpers.programs.kept import KEPT
 from attn_helpers.programs.lowering import uses
-from attn_helpers.programs.sdpa import KEPT
 from attn_helpers.programs.torch_operations import operations
 from attn_helpers.programs.tree import COMPARISONS, Call, Item, Name, Number, is_truth
 

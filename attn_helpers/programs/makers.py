@@ -8,7 +8,7 @@ from attn_helpers.arguments import boolean_array
 from attn_helpers.programs.expr import BUILT_IN, FUNCTIONS, ProgramError, parse
 from attn_helpers.programs.lowering import S
 from attn_helpers.programs.program import Program, apart
-from attn_helpers.programs.tree import Call, Item, Name, Number, is_truth, nodes
+from attn_helpers.programs.tree import Call, Item, Name, Number, is_truth, name_of, nodes
 from attn_helpers.programs.values import array, number
 
 __all__ = ["mask_from", "per_head", "program", "program_from_json"]
@@ -162,7 +162,7 @@ def _made(trees, values, n_heads=None):
     numbers, arrays = {}, {}
     for text, tree in trees.values():
         for node in nodes(tree):
-            name = getattr(node, "id", getattr(node, "array", None))
+            name = name_of(node)
             if name is None or name in BUILT_IN:
                 continue
             place = re.search(rf"\b{name}\b", text).start()

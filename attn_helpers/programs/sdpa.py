@@ -6,7 +6,6 @@ positions alone, so we keep it from one call to the next.
 """
 
 import math
-from collections import OrderedDict
 from typing import NamedTuple
 
 import torch
@@ -18,7 +17,7 @@ from attn_helpers.programs.lowering import ONE, ZERO, S, linear, uses
 from attn_helpers.programs.torch_operations import operations
 from attn_helpers.programs.tree import evaluate
 
-__all__ = ["KEPT", "Kept", "Plan", "attend", "lower"]
+__all__ = ["Plan", "attend", "lower"]
 
 LARGEST_FACTOR = 1e3  # a larger one could overflow unseen: such scores are written out and judged
 BLOCK = 2**20  # scores computed at once in float64
@@ -37,32 +36,6 @@ class Plan(NamedTuple):
     closed: torch.Tensor | None = None  # rows that may attend to nothing, if there are any
     is_causal: bool = False
     is_bad: bool = False  # NaN or +inf in the bias: an error, unless a further mask hides it
-
-
-class Kept:
-    """What programs need anew for each shape, the most recently used `most` bytes of it."""
-
-    def __init__(self, most):
-        self.most, self.size, self.entries = most, 0, OrderedDict()
-
-    def get(self, program, key, make):
-        """Return what `make` has made for a program and a key; made once while it is kept."""
-        key = (id(program), *key)
-        if key in self.entries:
-            self.entries.move_to_end(key)
-            return self.entries[key][0]
-        with torch.inference_mode(False):  # or it could not serve training later
-            made = make()
-        size = 1000 + sum(x.nbytes for x in made or () if isinstance(x, torch.Tensor))
-        if size <= self.most:
-            self.entries[key] = made, size, program  # holding the program keeps its id from reuse
-            self.size += size
-        while self.size > self.most:
-            self.size -= self.entries.popitem(last=False)[1][1]
-        return made
-
-
-KEPT = Kept(128 * 2**20)
 
 
 def lower(program, numbers, grid, dtype, device, may_add=True):

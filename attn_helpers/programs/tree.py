@@ -11,6 +11,7 @@ __all__ = [
     "evaluate",
     "is_truth",
     "map_leaves",
+    "name_of",
     "names_in",
     "nodes",
 ]
@@ -58,8 +59,12 @@ def nodes(tree):
 
 def names_in(tree):
     """List the names and arrays of a tree from left to right, built-in ones and repeats too."""
-    names = (getattr(node, "id", getattr(node, "array", None)) for node in nodes(tree))
-    return [name for name in names if name]
+    return [name for name in map(name_of, nodes(tree)) if name]
+
+
+def name_of(node):
+    """Return the name of a `Name` or of an `Item`'s array, None for other nodes."""
+    return getattr(node, "id", getattr(node, "array", None))
 
 
 def depth(tree):

@@ -9,7 +9,8 @@ from torch.nn.functional import scaled_dot_product_attention
 from attn_helpers import program
 from attn_helpers.programs import ProgramModule, per_head, sdpa, torch_attention
 from attn_helpers.programs.grid import Grid
-from attn_helpers.programs.sdpa import KEPT, Kept, lower
+from attn_helpers.programs.kept import KEPT, Kept
+from attn_helpers.programs.sdpa import lower
 
 CPU = torch.device("cpu")
 RECENT = program("s - slope * abs(i - j)", slope=0.25)
