@@ -45,8 +45,8 @@ class ProgramError(ValueError):
 
 _BLANKS = re.compile(r"[ \t\r\n]*")
 _TOKEN = re.compile(
-    r"(?P<number>(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)(?![\w.])"
-    r"|(?P<name>[A-Za-z_]\w*)|(?P<operator>\*\*|//|[<>=!]=|[-+*/%<>()\[\],])",
+    r"(?:(?P<number>(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)(?![\w.])"
+    r"|(?P<name>[A-Za-z_]\w*)|(?P<operator>\*\*|//|[<>=!]=|[-+*/%<>()\[\],]))[ \t\r\n]*",
     re.ASCII,
 )
 _OPENING = {")": "(", "]": "["}
@@ -73,7 +73,8 @@ def _check_tokens(text):
         match = _TOKEN.match(text, at)
         if not match:
             raise ProgramError(_strange(text[at:]), text, at)
-        token, kind = match[0], match.lastgroup
+        kind = match.lastgroup
+        token = match[kind]
         has_value = previous in ("name", "value")
         if kind == "name" and token not in ("and", "or", "not"):
             if keyword.iskeyword(token) or token.startswith("_"):
@@ -100,7 +101,7 @@ def _check_tokens(text):
 
         ends = kind == "number" or token in _OPENING
         previous = "name" if kind == "name" else "value" if ends else token
-        at = _BLANKS.match(text, match.end()).end()
+        at = match.end()
     if opened:
         bracket, place = opened[-1]
         raise ProgramError(f"{bracket} was never closed", text, place)
@@ -165,17 +166,33 @@ class _Reader:
 
     def __init__(self, text, blanks):
         self.text, self.blanks = text, blanks
-        self.made = 0
+        self.made = 0  # nodes, as if each were written out
+        self.known = {}  # of an `ast` node: its tree, and how many nodes that has
 
     def error(self, problem, node):
         return ProgramError(problem, self.text, self.blanks + node.col_offset)
 
-    def tree(self, node, room):
+    def count(self, node, room):
+        """Refuse a node for which there is no room, or that is one too many."""
         if room < 1:
             raise self.error(f"nested more than {DEEPEST} levels deep", node)
         self.made += 1
         if self.made > LONGEST:  # chains in chains: a < (b < c < d) < e holds b < c < d twice
             raise self.error(f"this has more than {LONGEST} parts, written out", node)
+
+    def tree(self, node, room):
+        """Turn a node into a tree; the middle of a < b < c, which is met twice, only once."""
+        tree, parts = self.known.get(id(node), (None, LONGEST + 1))
+        if self.made + parts <= LONGEST:
+            self.made += parts
+            return tree
+        before = self.made
+        tree = self.made_of(node, room)
+        self.known[id(node)] = tree, self.made - before
+        return tree
+
+    def made_of(self, node, room):
+        self.count(node, room)
         match node:
             case ast.Constant(value):
                 return self.number(value, node)
@@ -197,17 +214,18 @@ class _Reader:
             case ast.Compare(left, [op], [right]):
                 return self.call(op, [left, right], room)
             case ast.Compare(left, ops, rest):
-                links = [
-                    ast.copy_location(ast.Compare(one, [op], [next_one]), one)
-                    for op, (one, next_one) in zip(ops, pairwise([left, *rest]), strict=True)
-                ]
-                return Call("and", tuple(self.tree(link, room - 1) for link in links))
+                pairs = zip(ops, pairwise([left, *rest]), strict=True)
+                return Call("and", tuple(self.link(op, pair, room - 1) for op, pair in pairs))
             case ast.Call(ast.Name(name), parts, []):
                 self.check_function(name, len(parts), node)
                 return Call(name, tuple(self.tree(part, room - 1) for part in parts))
             case ast.Subscript(ast.Name(name), index):
                 return self.item(name, index, node)
         raise self.error("this is not in the language", node)
+
+    def link(self, op, pair, room):
+        self.count(pair[0], room)  # a < b of a < b < c, which `ast` has no node for
+        return self.call(op, pair, room)
 
     def call(self, op, parts, room):
         return Call(_OPERATORS[type(op)], tuple(self.tree(part, room - 1) for part in parts))

