@@ -1,6 +1,9 @@
-"""As in Colab: the package from its wheel, and one notebook alone in an empty folder."""
+"""As a student in Colab: the package from its wheel, and one notebook alone in an empty folder.
 
-import json
+The notebook is the student's copy, so that a chapter that leans on a solution is found, too. With
+their solutions the notebooks are run by nbval.
+"""
+
 import os
 import subprocess
 import sys
@@ -8,6 +11,8 @@ import sysconfig
 import zipfile
 from pathlib import Path
 
+import classroom
+import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,10 +68,14 @@ def test_wheel_has_all_that_the_package_has(wheel):
 
 @pytest.mark.skipif(os.name == "nt", reason="paths of a POSIX virtual environment")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook_runs_alone(path, python, tmp_path):
+def test_student_copy_runs_alone(path, python, tmp_path):
+    original = nbformat.read(path, as_version=4)
+    assert any(map(classroom.is_solution, original.cells)), "the chapter has no solution"
+    copy = classroom.student(original)
+    assert not any(map(classroom.is_solution, copy.cells))
     alone = tmp_path / "alone" / path.name
     alone.parent.mkdir()
-    alone.write_bytes(path.read_bytes())
+    nbformat.write(copy, alone)
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
     environment |= {"JUPYTER_DATA_DIR": str(tmp_path / "jupyter")}
     result = subprocess.run(
@@ -78,8 +87,11 @@ def test_notebook_runs_alone(path, python, tmp_path):
         stdin=subprocess.DEVNULL,
     )
     assert result.returncode == 0, result.stderr[-3000:]
-    cells = json.loads(alone.read_text(encoding="utf-8"))["cells"]
-    outputs = [output for cell in cells for output in cell.get("outputs", [])]
-    assert not [o for o in outputs if o["output_type"] == "error" or o.get("name") == "stderr"]
-    assert cells[-1]["outputs"][0]["text"][0].startswith(str(python.parents[1]))
+    cells = [c for c in nbformat.read(alone, as_version=4).cells if c.cell_type == "code"]
+    outputs = [output for cell in cells for output in cell.outputs]
+    assert not [o for o in outputs if o.output_type == "error" or o.get("name") == "stderr"]
+    assert cells[-1].outputs[0].text.startswith(str(python.parents[1]))
+    asked = classroom.CHECK.findall("".join(cell.source for cell in cells))
+    reports = [output.data["text/plain"] for output in outputs if "data" in output]
+    assert asked and sum("no answer yet" in report for report in reports) == len(asked)
     assert [file.name for file in alone.parent.iterdir()] == [path.name]  # leaves nothing behind
