@@ -29,7 +29,7 @@ class Page(HTMLParser):
     def __init__(self, name):
         super().__init__()
         self.loads, self.scripts, self.script_type = [], {}, None
-        self.folded = []  # for each cell tagged solution or setup: does it stand in a <details>?
+        self.folded = []  # for each cell tagged so: is it, or its code, in a <details>?
         self.feed((HTML / f"{name}.html").read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag, attributes):
@@ -37,7 +37,7 @@ class Page(HTMLParser):
         classes = (attributes.get("class") or "").split()
         if self.LOADS.get(tag) in attributes and attributes.get("rel") not in self.LINKS:
             self.loads.append(attributes[self.LOADS[tag]])
-        if {"tag_solution", "tag_setup"} & set(classes):
+        if {"tag_solution", "tag_setup", "tag_claims"} & set(classes):
             self.folded.append(False)
         if tag == "details" and "hide" in classes and self.folded:
             self.folded[-1] = True
@@ -98,7 +98,7 @@ def test_notebooks_carry_widget_state_that_cannot_end_its_script():
 
 
 @built
-def test_set_up_and_solution_cells_are_folded():
+def test_set_up_solutions_and_the_code_of_verdicts_are_folded():
     folded = [fold for name in PAGES if name.startswith("chapters/") for fold in Page(name).folded]
     assert folded and all(folded)
 

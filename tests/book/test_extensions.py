@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 from docutils import nodes
 from fontTools.ttLib import TTFont
+from sphinxcontrib import katex
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "book" / "ext"))
@@ -79,24 +80,26 @@ def test_the_cache_of_notebook_outputs_follows_the_package(monkeypatch, tmp_path
     assert cache("one") == cache("one") != cache("two")
 
 
-@pytest.mark.parametrize(("tag", "prompt"), [("solution", "solution"), ("setup", "set-up")])
-def test_tagged_cells_are_folded_and_others_are_left(tag, prompt):
+@pytest.mark.parametrize(
+    ("tag", "mode", "prompt"),
+    [("solution", "all", "solution"), ("setup", "all", "set-up"), ("claims", "input", "verdict")],
+)
+def test_tagged_cells_are_folded_and_others_are_left(tag, mode, prompt):
     document = nodes.section()
     tagged = nodes.container(nb_element="cell_code", classes=["cell", f"tag_{tag}"])
     plain = nodes.container(nb_element="cell_code", classes=["cell", "tag_hide-output"])
     document += [tagged, plain]
     folded_cells.fold_cells(None, document)
-    assert tagged["hide_mode"] == "all" and prompt in tagged["prompt_show"]
+    assert tagged["hide_mode"] == mode and prompt in tagged["prompt_show"]
     assert "hide_mode" not in plain
 
 
 @pytest.mark.node
 @pytest.mark.skipif(shutil.which("node") is None, reason="no Node on PATH")
 def test_a_formula_that_katex_cannot_read_is_a_warning(warnings):
-    from sphinxcontrib.katex import render_latex
-
+    offline_assets.use_local_katex(None, SimpleNamespace())
     for formula in (r"\frac{1}{2}", r"\frac{1}{"):
-        body = render_latex(formula)
+        body = katex.render_latex(formula)
         offline_assets.report_katex_errors(None, "page", "page.html", {"body": body}, None)
     assert len(warnings) == 1 and "KaTeX" in warnings[0]
 

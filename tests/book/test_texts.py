@@ -180,6 +180,15 @@ def test_lint_and_pre_commit_keep_the_same_in_notebooks():
 
 
 @named(NOTEBOOKS)
+def test_solutions_and_the_code_of_verdicts_are_folded_in_jupyterlab_and_colab(path):
+    cells = json.loads(read(path))["cells"]
+    tags = {"solution", "claims"}
+    folded = [c["metadata"] for c in cells if tags & set(c["metadata"].get("tags", []))]
+    assert folded and all(m["jupyter"] == {"source_hidden": True} for m in folded)
+    assert all(m["cellView"] == "form" for m in folded)
+
+
+@named(NOTEBOOKS)
 def test_cells_that_cannot_repeat_say_why(path):
     for cell in json.loads(read(path))["cells"]:
         if "NBVAL" in "".join(cell["metadata"].get("tags", [])):
