@@ -75,7 +75,7 @@ class AttentionExplorer(CheckedWidget):
            [0.5  , 0.5  ]])
     """
 
-    _esm = script("attention", "attention_figure", "attention_explorer")
+    _esm = script("attention", "attention_figure", "attention_hand", "attention_explorer")
     _css = style("attention_figure", "attention_explorer")
 
     tokens = Checked(partial(check_names, "tokens")).tag(sync=True)

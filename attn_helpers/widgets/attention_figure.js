@@ -3,7 +3,7 @@
 //
 // A view is { state, place, nodes, weights, colours }: the traits, what layout() says, the nodes of
 // buildFigure(), the rows of weights of the head shown, and 256 colours.
-// element, vector, colourOf and inkOn: see shared.js; allowed: see attention.js.
+// element, vector, freshId, colourOf and inkOn: see shared.js; allowed: see attention.js.
 
 // ---------------------------------------------------------------------------- constants
 
@@ -149,7 +149,7 @@ function scaleOf({ left, scale }, colours, id, isMasked) {
 export function buildFigure(drawing, state, place, colours) {
   const { tokens, keys, mask } = state;
   const { left, right, cell, bars, map } = place;
-  const id = `attn-${Math.random().toString(36).slice(2)}`;
+  const id = freshId();
   const aside = (content, y, look) => text(content, left - 10, y, { "text-anchor": "end", ...look });
   const quiet = (content, y) => aside(content, y, { class: "quiet" });
   const level = (y) => vector("path", { class: "level", d: `M${left} ${y}H${right}` });

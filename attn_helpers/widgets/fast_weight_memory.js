@@ -34,18 +34,15 @@ const MARK = "; mark: empty memory";
  * @param {State} state
  */
 export function isDrawable({ labels, features, k, v, rule, rate, written, query }) {
-  const areNames = (list) =>
-    Array.isArray(list) && list.length >= 1 && list.length <= MOST &&
-    list.every((name) => typeof name === "string");
+  const areFew = (list) => areNames(list) && list.length <= MOST;
   const isTable = (rows, columns) =>
     Array.isArray(rows) && rows.length === labels.length && columns >= 1 && columns <= MOST &&
     rows.every((row) => row?.length === columns && row.every(Number.isFinite));
-  const isPlace = (place) => Number.isInteger(place) && place >= 0 && place < labels.length;
   return (
-    areNames(labels) && areNames(features) && isTable(k, k?.[0]?.length) &&
+    areFew(labels) && areFew(features) && isTable(k, k?.[0]?.length) &&
     isTable(v, features.length) && RULES.includes(rule) && rate > 0 && rate <= 1 &&
-    Array.isArray(written) && written.length <= MOST_WRITTEN && written.every(isPlace) &&
-    isPlace(query)
+    Array.isArray(written) && written.length <= MOST_WRITTEN &&
+    [...written, query].every((place) => isPlace(place, labels.length))
   );
 }
 
@@ -172,9 +169,7 @@ function render({ model, el }) {
   const count = element("data");
   const named = (name, answer) => element("div", {}, element("div", {}, ...name), answer);
   const tables = element("div", { tabindex: 0 });
-  const table = element(
-    "details", { class: "attn-table" }, element("summary", {}, "Show as table"), tables,
-  );
+  const table = folded(tables);
   const spoken = element("output", { class: "attn-spoken" });
   const root = element(
     "div", { class: "attn-widget attn-memory", role: "group", "aria-label": "fast-weight memory" },
@@ -194,7 +189,7 @@ function render({ model, el }) {
   el.append(root);
 
   // ---- STATE
-  const group = `attn-${Math.random()}`; // radio buttons of one name belong together
+  const group = freshId(); // radio buttons of one name belong together
   /** @type {State} */
   let state = null;
   let result = null;
@@ -202,10 +197,7 @@ function render({ model, el }) {
   let parts = null; // of the figure
   let sheets = []; // of the table view
 
-  function change(values) {
-    for (const [name, value] of Object.entries(values)) model.set(name, value);
-    model.save_changes();
-  }
+  const change = (values) => setTraits(model, values);
 
   function write(...places) {
     const written = [...state.written, ...places];

@@ -3,7 +3,7 @@
 //
 // Traits: tokens, key_tokens (lists of str; without key_tokens the keys are the tokens), weights
 // (an array of three axes, or four with the layers first), layer, head, query.
-// In front of this text stand shared.js, attention.js and attention_figure.js.
+// In front of this text stand shared.js, attention.js, attention_figure.js and attention_hand.js.
 
 // ---------------------------------------------------------------------------- constants
 
@@ -31,9 +31,6 @@ export function read(get) {
 
 /** Whether the traits go together; between two messages they may not. */
 export function isDrawable({ tokens, keys, weights, layer, head, query, n_layers, n_heads, n_q, n_k }) {
-  const areNames = (list) =>
-    Array.isArray(list) && list.length > 0 && list.every((name) => typeof name === "string");
-  const isPlace = (value, count) => Number.isInteger(value) && value >= 0 && value < count;
   return (
     areNames(tokens) && areNames(keys) && [3, 4].includes(weights?.shape.length) &&
     weights.shape.at(-2) === n_q && weights.shape.at(-1) === n_k &&
@@ -66,7 +63,7 @@ export function signatureOf(rows) {
 
 function render({ model, el }) {
   // ---- DOM
-  const id = `attn-${Math.random().toString(36).slice(2)}`;
+  const id = freshId();
   const axes = element("div", { class: "attn-heads-axes" });
   const heads = element("div", { class: "attn-heads", role: "grid", tabindex: 0 });
   const title = element("strong");
@@ -76,63 +73,38 @@ function render({ model, el }) {
     ...Object.entries(NUMBERS).map(([name, label]) =>
       element("div", {}, element("div", {}, label), element("div", {}, numbers[name]))),
   );
-  const canvas = element("canvas", { "aria-hidden": "true" });
-  const rowName = element("span", { role: "rowheader" });
-  const cell = element("span", { role: "gridcell" });
-  const grid = element(
-    "div", { class: "attn-cells", role: "grid", tabindex: 0 }, canvas,
-    element("div", { role: "row", class: "attn-spoken" }, rowName, cell),
-  );
-  const drawing = vector("svg", { class: "attn-figure", "aria-hidden": "true" });
-  const figure = element("div", { class: "attn-heat" }, grid, drawing);
-  const cells = element("table");
-  const table = element(
-    "details", { class: "attn-table" },
-    element("summary", {}, "Show as table"), element("div", { tabindex: 0 }, cells),
-  );
+  const figure = figureInHand({
+    onQuery: (query) => change({ query }), onChoose: () => (spoken.value = figure.said()),
+  });
+  const { view } = figure;
+  const table = weightsTable(view, (state) => `weights of ${nameOf(state)}`);
   const spoken = element("output", { class: "attn-spoken" });
   const root = element(
     "div", { class: "attn-widget attn-head-grid", role: "group", "aria-label": "head grid" },
-    axes, heads, element("div", { class: "attn-head-title" }, title), readout, figure, table, spoken,
+    axes, heads, element("div", { class: "attn-head-title" }, title), readout, figure.node, table.node,
+    spoken,
   );
   el.append(root);
 
   // ---- STATE
-  const view = { state: null, place: null, nodes: null, weights: [], colours: null, masked: null };
   let maps = []; // a canvas for each head, layer by layer
-  let chosenKey = null; // by click or arrow key; else the key of the largest weight
-  let hovered = null;
-  let width = 0;
 
-  function change(values) {
-    for (const [name, value] of Object.entries(values)) model.set(name, value);
-    model.save_changes();
-  }
 
-  function atHand() {
-    const row = view.weights[view.state.query];
-    return hovered ?? { query: view.state.query, key: chosenKey ?? row.indexOf(Math.max(...row)) };
-  }
-
+  const change = (values) => setTraits(model, values);
   const nameOf = ({ layer, head, n_layers }) => `${n_layers > 1 ? `layer ${layer}, ` : ""}head ${head}`;
 
   // ---- DRAW
   function draw() {
     const state = read((name) => model.get(name));
-    if (!isDrawable(state) || !width) return; // the last good picture stays
+    if (!isDrawable(state) || !view.width) return; // the last good picture stays
     const before = view.state;
     const same = (...names) => before && names.every((name) => state[name] === before[name]);
-    const sameNames = same("tokens", "key_tokens");
-    const sameWeights = same("weights");
-    if (!sameNames || !sameWeights || !same("layer", "head", "query")) chosenKey = hovered = null;
-    view.state = state;
-    view.weights = rowsOf(state, state.layer, state.head);
+    if (!same("tokens", "key_tokens", "weights", "layer", "head", "query")) figure.letGo();
+    figure.draw(state, rowsOf(state, state.layer, state.head));
     if (!same("n_layers", "n_heads")) buildHeads();
-    if (!sameNames || view.place.width !== width) build();
-    if (!sameWeights) paintHeads();
+    if (!same("weights")) paintHeads();
     drawChoice();
-    drawFigure();
-    drawTable();
+    table.draw();
   }
 
   function buildHeads() {
@@ -154,19 +126,6 @@ function render({ model, el }) {
     heads.style.setProperty("--attn-n-heads", n_heads);
     axes.textContent = `${n_layers > 1 ? `${n_layers} layers down, ` : ""}${n_heads} heads across`;
     heads.setAttribute("aria-label", `${axes.textContent}; arrow keys choose`);
-  }
-
-  function build() {
-    const { n_q, n_k } = view.state;
-    view.place = layoutFor(root, view.state, width);
-    view.nodes = buildFigure(drawing, view.state, view.place, view.colours);
-    const { map } = view.place;
-    Object.assign(grid.style, {
-      left: `${map.x}px`, top: `${map.y}px`, width: `${map.w}px`, height: `${map.h}px`,
-    });
-    grid.setAttribute("aria-rowcount", n_q);
-    grid.setAttribute("aria-colcount", n_k);
-    grid.setAttribute("aria-label", `weights, ${n_q} queries by ${n_k} keys; arrow keys move`);
   }
 
   function paintHeads() {
@@ -192,75 +151,15 @@ function render({ model, el }) {
     }
   }
 
-  function drawFigure() {
-    paint(canvas, view, 0, view.weights);
-    drawWeights(view);
-    drawAtHand();
-  }
-
-  function drawAtHand() {
-    const { state: { tokens, keys }, weights } = view;
-    const { query, key } = atHand();
-    drawMark(view, { query, key });
-    rowName.textContent = tokens[query];
-    cell.textContent = `${keys[key]}, weight ${weights[query][key].toFixed(3)}`;
-    cell.setAttribute("aria-rowindex", query + 1);
-    cell.setAttribute("aria-colindex", key + 1);
-  }
-
-  function drawTable() {
-    if (!table.open || !view.state) return;
-    const { state, weights } = view;
-    const headers = ["query", ...state.keys].map((name) =>
-      element("th", { scope: "col", dir: "auto" }, name));
-    const lines = weights.map((row, i) => element(
-      "tr", {}, element("th", { scope: "row", dir: "auto" }, state.tokens[i]),
-      ...Array.from(row, (weight) =>
-        element("td", {}, element("data", { value: weight }, formatNumber(weight, 3)))),
-    ));
-    cells.replaceChildren(
-      element("caption", {}, `weights of ${nameOf(state)}, queries down, keys across`),
-      element("thead", {}, element("tr", {}, ...headers)), element("tbody", {}, ...lines),
-    );
-  }
-
   function useTheme() {
-    const masked = isOnDark(root) ? MASKED.dark : MASKED.light;
-    if (masked === view.masked) return;
-    view.masked = masked;
-    view.colours = ramp(masked === MASKED.dark ? DARK_WEIGHTS : LIGHT_WEIGHTS);
-    if (!view.place) return;
-    build();
-    paintHeads();
-    drawFigure();
+    if (figure.useTheme(isOnDark(root))) paintHeads();
   }
 
   // ---- EVENTS
-  const isPlain = (event) => !(event.ctrlKey || event.metaKey || event.altKey || event.shiftKey);
-
   function chooseHead(layer, head) {
     change({ layer, head });
     const { entropy } = signatureOf(view.weights);
     spoken.value = `${nameOf(view.state)}: entropy ${entropy.toFixed(2)} bits`;
-  }
-
-  function pointed(event) {
-    const box = figure.getBoundingClientRect();
-    return view.place ? placeAt(view.place, event.clientX - box.left, event.clientY - box.top) : {};
-  }
-
-  function hover({ query = view.state?.query, key }) {
-    if (query === hovered?.query && key === hovered?.key) return;
-    hovered = key === undefined ? null : { query, key };
-    if (view.place) drawAtHand();
-  }
-
-  function choose({ query = view.state.query, key = null }) {
-    if (query !== view.state.query) change({ query });
-    chosenKey = key;
-    hovered = null;
-    drawAtHand();
-    spoken.value = `${rowName.textContent} to ${cell.textContent}`;
   }
 
   heads.addEventListener("click", (event) => {
@@ -269,36 +168,21 @@ function render({ model, el }) {
     if (place >= 0) chooseHead(Math.floor(place / n_heads), place % n_heads);
   });
   heads.addEventListener("keydown", (event) => {
-    if (!view.state || !isPlain(event)) return;
+    if (!view.state || hasModifier(event)) return;
     const { layer, head, n_layers, n_heads } = view.state;
     const to = moved(event.key, { query: layer, key: head }, { n_q: n_layers, n_k: n_heads });
     if (!to) return;
     event.preventDefault(); // of scrolling
     chooseHead(to.query, to.key);
   });
-  figure.addEventListener("pointermove", (event) => {
-    if (event.pointerType === "mouse") hover(pointed(event));
-  });
-  figure.addEventListener("pointerleave", () => hover({}));
-  figure.addEventListener("click", (event) => {
-    const found = pointed(event);
-    if (Object.keys(found).length) choose(found);
-  });
-  grid.addEventListener("keydown", (event) => {
-    const to = view.state && moved(event.key, atHand(), view.state);
-    if (!to || !isPlain(event)) return;
-    event.preventDefault(); // of scrolling
-    choose(to);
-  });
-  table.addEventListener("toggle", drawTable);
   keepControlKeys(root);
   model.on("change", draw);
   const sized = new ResizeObserver(() => {
-    width = figure.clientWidth; // read here alone: elsewhere the browser would lay out the page
+    figure.resize();
     useTheme();
     draw();
   });
-  sized.observe(figure);
+  sized.observe(figure.node);
   const stopWatching = watchTheme(useTheme);
 
   // ---- cleanup
@@ -306,6 +190,7 @@ function render({ model, el }) {
     model.off("change", draw);
     sized.disconnect();
     stopWatching();
+    table.stop();
     root.remove();
   };
 }

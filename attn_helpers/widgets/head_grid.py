@@ -76,7 +76,7 @@ class HeadGrid(CheckedWidget):
     HeadGrid(6 layers of 12 heads, 2 queries, 2 keys)
     """
 
-    _esm = script("attention", "attention_figure", "head_grid")
+    _esm = script("attention", "attention_figure", "attention_hand", "head_grid")
     _css = style("attention_figure", "head_grid")
 
     tokens = Checked(partial(check_names, "tokens")).tag(sync=True)

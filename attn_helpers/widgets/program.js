@@ -303,16 +303,15 @@ export function isTruth([kind, operation, ...parts]) {
 
 /**
  * The names of a tree that are not of the language, as they come.
- * @returns {{ numbers: string[], arrays: Map<string, number> }} arrays with how many indices
+ * @returns {Map<string, number>} each with how many indices it has: 0 for a number
  */
 export function namesIn(tree) {
-  const numbers = new Set();
-  const arrays = new Map();
-  for (const [kind, name, index] of nodes(tree)) {
-    if (kind === "name" && !BUILT_IN.includes(name)) numbers.add(name);
-    if (kind === "item") arrays.set(name, index.length);
+  const names = new Map();
+  for (const [kind, name, index = []] of nodes(tree)) {
+    if (kind !== "item" && (kind !== "name" || BUILT_IN.includes(name))) continue;
+    names.set(name, Math.max(index.length, names.get(name) ?? 0));
   }
-  return { numbers: [...numbers], arrays };
+  return names;
 }
 
 /** Write a tree as text, with the fewest brackets. */

@@ -2,7 +2,7 @@
 //
 // A program is { mask, score, values, n_heads }: two trees or null, and a Map from each name to
 // its number, or to the nested list of its array. It is what attn_helpers/programs calls a Program.
-// parseExpression, nodes, textOf, numberText, BUILT_IN and ProgramError: see program.js;
+// parseExpression, nodes, namesIn, textOf, numberText and ProgramError: see program.js;
 // roundUp: see shared.js.
 
 const SCORE = ["name", "s"];
@@ -18,18 +18,11 @@ export function programOf({ mask, score, numbers = {}, arrays = {}, n_heads }) {
   return { mask: maskTree, score: scoreTree, values, n_heads };
 }
 
-/** The names in a tree that are not of the language, in their order. */
-export function namesOf(tree) {
-  const leaves = [...nodes(tree)].filter(([kind, name]) =>
-    kind === "item" || (kind === "name" && !BUILT_IN.includes(name)));
-  return [...new Set(leaves.map(([, name]) => name))];
-}
-
 /** What Program.to_json writes, as an object. */
 export function jsonOf(program) {
   const { mask, values, n_heads } = program;
   const score = program.score && !(mask && isPlain(program.score)) ? program.score : null;
-  const used = new Set(treesOf({ mask, score }).flatMap(namesOf));
+  const used = new Set(treesOf({ mask, score }).flatMap((tree) => [...namesIn(tree).keys()]));
   const held = (isWanted) => Object.fromEntries(
     [...values].filter(([name, value]) => used.has(name) && isWanted(value)));
   const json = {
@@ -48,7 +41,7 @@ export function pythonOf({ mask, score, values }) {
   const written = (value) =>
     Array.isArray(value) ? `[${value.map(written).join(", ")}]` : numberText(Number(value));
   const calls = treesOf({ mask, score }).map((tree) => {
-    const given = namesOf(tree).map((name) => `, ${name}=${written(values.get(name))}`);
+    const given = [...namesIn(tree).keys()].map((name) => `, ${name}=${written(values.get(name))}`);
     return `program("${textOf(tree)}"${given.join("")})`;
   });
   return calls.join(" & ");

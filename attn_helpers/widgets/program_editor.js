@@ -3,8 +3,8 @@
 // Traits: tokens, key_tokens (lists of str; without key_tokens the keys are the tokens), scores and
 // v (arrays), program and compare (programs as JSON; without compare there is one), q_start, query,
 // head, and _modes, the named modes: { name, sentence, program }.
-// In front of this text stand shared.js, attention.js, attention_figure.js, program.js and the
-// editor's own parts: program_compose, program_paint, program_outcome, program_picture, program_panel.
+// In front of this text stand shared.js, attention.js, attention_figure.js, attention_hand.js,
+// program.js and the editor's own parts: program_compose, program_paint, program_outcome, program_picture, program_panel.
 
 // ---------------------------------------------------------------------------- constants
 
@@ -41,16 +41,13 @@ export function read(get) {
 /** Whether the traits go together; a program's own faults are shown to the reader instead. */
 export function isDrawable(state) {
   const { tokens, keys, scores, v, program, compare, _modes, n_heads, n_q, n_k } = state;
-  const areNames = (list) =>
-    Array.isArray(list) && list.length > 0 && list.every((name) => typeof name === "string");
-  const isWhole = (value, most) => Number.isInteger(value) && value >= 0 && value < most;
   const isProgram = (value) => typeof value === "object" && value !== null;
   return (
     areNames(tokens) && areNames(keys) && scores?.shape[1] === n_q && scores.shape[2] === n_k &&
     v !== undefined && (!v || (v.shape[1] === n_k && [1, n_heads].includes(v.shape[0]))) &&
     isProgram(program) && (compare === null || isProgram(compare)) && Array.isArray(_modes) &&
-    isWhole(state.q_start, LATEST_START + 1) && isWhole(state.query, n_q) &&
-    isWhole(state.head, n_heads)
+    isPlace(state.q_start, LATEST_START + 1) && isPlace(state.query, n_q) &&
+    isPlace(state.head, n_heads)
   );
 }
 
@@ -119,8 +116,7 @@ function render({ model, el }) {
   const problems = new Map(); // of the panels, by letter
 
   function change(values) {
-    for (const [name, value] of Object.entries(values)) model.set(name, value);
-    model.save_changes();
+    setTraits(model, values);
   }
 
   /** Speak when the reader has paused, so that not every letter is an error. */

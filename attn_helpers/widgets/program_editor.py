@@ -147,8 +147,8 @@ class ProgramEditor(CheckedWidget):
     """
 
     _esm = script(
-        "attention", "attention_figure", "program", "program_compose", "program_paint",
-        "program_outcome", "program_picture", "program_panel", "program_editor",
+        "attention", "attention_figure", "attention_hand", "program", "program_compose",
+        "program_paint", "program_outcome", "program_picture", "program_panel", "program_editor",
     )  # fmt: skip
     _css = style("attention_figure", "program_editor")
 

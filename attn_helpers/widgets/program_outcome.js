@@ -84,9 +84,8 @@ export function jsonFrom(texts, known) {
   });
   const values = new Map();
   for (const [place, [, tree]] of trees.entries()) {
-    const { numbers, arrays } = namesIn(tree);
-    for (const name of [...numbers, ...arrays.keys()]) {
-      if (arrays.has(name) && !known.has(name)) {
+    for (const [name, n_axes] of namesIn(tree)) {
+      if (n_axes > 0 && !known.has(name)) {
         const text = written[place][1];
         const at = text.search(new RegExp(`\\b${name}\\b`));
         throw new ProgramError(

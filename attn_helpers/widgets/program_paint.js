@@ -2,7 +2,7 @@
 // exact mask as an array.
 //
 // The cells are a list of 0 and 1, row after row, 1 where a query may attend. Sizes are
-// { n_q, n_k, q_start }. parseExpression and compile: see program.js; joined and namesOf: see
+// { n_q, n_k, q_start }. parseExpression, namesIn and compile: see program.js; joined: see
 // program_compose.js.
 
 // ---------------------------------------------------------------------------- families
@@ -102,8 +102,8 @@ export function exactMask(cells, { n_q, n_k, q_start }) {
 
 /** A program with these cells as its mask, and the score as it is. */
 export function painted({ score, values }, cells, sizes) {
-  const used = score ? namesOf(score) : [];
-  const kept = new Map([...values].filter(([name]) => used.includes(name)));
+  const used = score ? namesIn(score) : new Map();
+  const kept = new Map([...values].filter(([name]) => used.has(name)));
   const rest = { mask: null, score, values: kept };
   if (cells.every((isOpen) => isOpen === 1)) return rest;
   return joined(rest, recognise(cells, sizes) ?? exactMask(cells, sizes), "and");

@@ -14,7 +14,7 @@ export function programPanel(trait, { change, say, tell }) {
   const letter = trait === "program" ? "A" : "B";
 
   // ---- DOM
-  const problemId = `attn-${Math.random().toString(36).slice(2)}`;
+  const problemId = freshId();
   const fields = Object.fromEntries(Object.entries(PARTS).map(([part, { hint }]) =>
     [part, element("input", {
       class: "attn-program-field", type: "text", placeholder: hint, "aria-describedby": problemId,

@@ -6,8 +6,6 @@
 // ---------------------------------------------------------------------------- constants
 
 const FEATURES = 8; // of an output that are shown
-const LIVE_CELLS = 400; // a larger table is filled in when the hand rests
-const PAUSE = 150; // ms
 const SIGNATURE = [
   ["entropy", "entropy", "bits"], ["effective", "effective tokens", ""],
   ["distance", "mean distance", "tokens"], ["self", "weight on self", ""],
@@ -24,15 +22,8 @@ const SIGNATURE = [
  */
 export function programPicture(letter, onQuery, brush) {
   // ---- DOM
-  const canvas = element("canvas", { "aria-hidden": "true" });
-  const rowName = element("span", { role: "rowheader" });
-  const cell = element("span", { role: "gridcell" });
-  const grid = element(
-    "div", { class: "attn-cells", role: "grid", tabindex: 0 }, canvas,
-    element("div", { role: "row", class: "attn-spoken" }, rowName, cell),
-  );
-  const drawing = vector("svg", { class: "attn-figure", "aria-hidden": "true" });
-  const figure = element("div", { class: "attn-heat" }, grid, drawing);
+  const figure = figureInHand({ title: `weights ${letter}`, useOf, onQuery, onHand: drawHand });
+  const { grid, view } = figure;
   const hand = element("p", { class: "attn-program-hand" });
   const numbers = Object.fromEntries(SIGNATURE.map(([name]) => [name, element("data")]));
   const signature = element(
@@ -43,74 +34,34 @@ export function programPicture(letter, onQuery, brush) {
     )),
   );
   const out = element("div", { class: "attn-program-out", role: "group", "aria-label": `out ${letter}` });
-  const cells = element("table");
-  const table = element(
-    "details", { class: "attn-table" },
-    element("summary", {}, "Show as table"), element("div", { tabindex: 0 }, cells),
-  );
+  const table = weightsTable(view, () => `weights ${letter}`);
 
   // ---- STATE
-  const view = { state: null, place: null, nodes: null, weights: [], colours: null, masked: null };
   let outcome = null;
-  let chosenKey = null; // by click or arrow key; else the key of the largest weight
-  let hovered = null;
   let painting = null; // the last cell under the brush
-  let width = 0;
-  let waiting = 0;
 
-  function largestKey() {
-    const row = view.weights[view.state.query];
-    return row.indexOf(Math.max(...row));
+  function useOf({ paints }) {
+    return paints ? "arrow keys move, space opens or closes a cell" : "arrow keys move";
   }
-
-  const atHand = () => hovered ?? { query: view.state.query, key: chosenKey ?? largestKey() };
 
   // ---- DRAW
   function draw(state, nextOutcome) {
-    width = width || figure.clientWidth;
-    if (!width) return;
+    if (!(view.width || figure.resize())) return;
+    const { query, n_q, n_k, paints } = state;
     const before = view.state;
-    const { n_q, n_k } = state;
-    const same = (...names) => before && names.every((name) => state[name] === before[name]);
-    if (!same("query", "n_q", "n_k")) chosenKey = hovered = null;
+    if (query !== before?.query || n_q !== before.n_q || n_k !== before.n_k) figure.letGo();
     outcome = nextOutcome;
     const data = Uint8Array.from(outcome.made, (score) => (score === -Infinity ? 0 : 1));
-    view.state = { ...state, hasArcs: false, mask: { shape: [1, n_q, n_k], data } };
-    view.weights = outcome.weights;
-    if (!same("tokens", "keys") || view.place.width !== width) build();
-    else drawMask(view);
-    drawFigure();
+    const mask = { shape: [1, n_q, n_k], data };
+    figure.draw({ ...state, hasArcs: false, mask }, outcome.weights);
+    grid.classList.toggle("attn-program-painting", paints);
     drawSignature();
     drawOut();
-    clearTimeout(waiting);
-    if (n_q * n_k <= LIVE_CELLS) drawTable();
-    else waiting = setTimeout(drawTable, PAUSE);
+    table.draw();
   }
 
-  function build() {
-    view.place = layoutFor(figure, view.state, width);
-    view.nodes = buildFigure(drawing, view.state, view.place, view.colours);
-    drawMask(view);
-    const { x, y, w, h } = view.place.map;
-    Object.assign(grid.style, { left: `${x}px`, top: `${y}px`, width: `${w}px`, height: `${h}px` });
-    grid.setAttribute("aria-rowcount", view.state.n_q);
-    grid.setAttribute("aria-colcount", view.state.n_k);
-  }
-
-  function drawFigure() {
-    const { n_q, n_k, paints } = view.state;
-    const use = paints ? "arrow keys move, space opens or closes a cell" : "arrow keys move";
-    grid.setAttribute("aria-label", `weights ${letter}, ${n_q} queries by ${n_k} keys; ${use}`);
-    grid.classList.toggle("attn-program-painting", paints);
-    paint(canvas, view, 0, view.weights);
-    drawWeights(view);
-    drawAtHand();
-  }
-
-  function drawAtHand() {
+  function drawHand({ query, key }) {
     const { tokens, keys, n_k } = view.state;
-    const { query, key } = atHand();
-    drawMark(view, { query, key });
     const place = query * n_k + key;
     const [score, made] = [outcome.scores[place], outcome.made[place]];
     const weight = view.weights[query][key];
@@ -122,10 +73,6 @@ export function programPicture(letter, onQuery, brush) {
       element("span", {}, "score ", number(score, 2), ...becomes),
       element("span", {}, "weight ", number(weight, 3)),
     );
-    rowName.textContent = tokens[query];
-    cell.textContent = `${keys[key]}, ${isMasked ? "masked" : `weight ${weight.toFixed(3)}`}`;
-    cell.setAttribute("aria-rowindex", query + 1);
-    cell.setAttribute("aria-colindex", key + 1);
   }
 
   function drawSignature() {
@@ -153,64 +100,9 @@ export function programPicture(letter, onQuery, brush) {
     );
   }
 
-  function drawTable() {
-    if (!table.open || !view.state) return;
-    const { tokens, keys, n_k } = view.state;
-    const headers = ["query", ...keys].map((name) =>
-      element("th", { scope: "col", dir: "auto" }, name));
-    const lines = view.weights.map((row, i) => element(
-      "tr", {}, element("th", { scope: "row", dir: "auto" }, tokens[i]),
-      ...Array.from(row, (weight, j) => {
-        const isMasked = outcome.made[i * n_k + j] === -Infinity;
-        const text = isMasked ? "masked" : formatNumber(weight, 3);
-        return element("td", {}, element("data", { value: weight }, text));
-      }),
-    ));
-    cells.replaceChildren(
-      element("caption", {}, `weights ${letter}, queries down, keys across`),
-      element("thead", {}, element("tr", {}, ...headers)), element("tbody", {}, ...lines),
-    );
-  }
-
-  function useTheme(isDark) {
-    const masked = isDark ? MASKED.dark : MASKED.light;
-    if (masked === view.masked) return;
-    view.masked = masked;
-    view.colours = ramp(isDark ? DARK_WEIGHTS : LIGHT_WEIGHTS);
-    if (!view.place) return;
-    build();
-    drawFigure();
-  }
-
-  /** A copy of the figure that stands alone, in the colours it has now. */
-  function exported() {
-    const copied = standalone(drawing);
-    copied.querySelector("rect").after(cellsAsVector(view));
-    return copied;
-  }
-
   // ---- EVENTS
-  function pointed(event) {
-    if (!view.place) return {};
-    const box = figure.getBoundingClientRect();
-    return placeAt(view.place, event.clientX - box.left, event.clientY - box.top);
-  }
-
-  function hover({ query = view.state?.query, key }) {
-    if (query === hovered?.query && key === hovered?.key) return;
-    hovered = key === undefined ? null : { query, key };
-    if (view.place) drawAtHand();
-  }
-
-  function choose({ query = view.state.query, key = null }) {
-    if (query !== view.state.query) onQuery(query);
-    chosenKey = key;
-    hovered = null;
-    drawAtHand();
-  }
-
   grid.addEventListener("pointerdown", (event) => {
-    const at = pointed(event);
+    const at = figure.pointed(event);
     if (!view.state?.paints || event.button !== 0 || at.key === undefined) return;
     event.preventDefault(); // of selecting text
     grid.focus({ preventScroll: true });
@@ -219,8 +111,10 @@ export function programPicture(letter, onQuery, brush) {
     brush.start(at);
   });
   grid.addEventListener("pointermove", (event) => {
-    const at = pointed(event);
-    if (!painting || at.key === undefined || at.query === undefined) return;
+    if (!painting) return;
+    event.stopPropagation(); // the brush does not hover
+    const at = figure.pointed(event);
+    if (at.key === undefined || at.query === undefined) return;
     if (at.key === painting.key && at.query === painting.query) return;
     const way = cellsBetween(painting, at); // a fast hand skips cells
     painting = at;
@@ -233,34 +127,22 @@ export function programPicture(letter, onQuery, brush) {
     });
   }
   grid.addEventListener("keydown", (event) => {
-    if (!view.state || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
-    const at = atHand();
-    const to = moved(event.key, at, view.state);
-    if (!to && event.key !== " ") return;
+    if (!view.state || event.key !== " " || hasModifier(event)) return;
     event.preventDefault(); // of scrolling
-    if (!to && view.state.paints) {
+    const at = figure.atHand();
+    if (view.state.paints) {
       brush.start(at);
       brush.end();
     }
-    choose(to ?? at);
+    figure.choose(at);
   });
-  figure.addEventListener("pointermove", (event) => {
-    if (event.pointerType === "mouse" && !painting) hover(pointed(event));
-  });
-  figure.addEventListener("pointerleave", () => hover({}));
-  figure.addEventListener("click", (event) => {
-    const found = pointed(event);
-    if (Object.keys(found).length) choose(found);
-  });
-  table.addEventListener("toggle", drawTable);
-
   return {
-    nodes: [figure, hand, signature, out, table],
+    nodes: [figure.node, hand, signature, out, table.node],
     draw,
-    useTheme,
-    exported,
-    resize: () => (width = figure.clientWidth),
+    useTheme: figure.useTheme,
+    exported: figure.exported,
+    resize: figure.resize,
     weights: () => (view.state ? view.weights : null),
-    stop: () => clearTimeout(waiting),
+    stop: table.stop,
   };
 }

@@ -52,7 +52,9 @@ export function placeOf(temperature) {
 
 // ---------------------------------------------------------------------------- arrays
 
-const TYPES = { float64: Float64Array, float32: Float32Array, bool: Uint8Array };
+const TYPES = {
+  float64: Float64Array, float32: Float32Array, bool: Uint8Array, uint8: Uint8Array,
+};
 const decoded = new WeakMap();
 
 /**
@@ -84,6 +86,24 @@ function decode({ shape, dtype, bytes }) {
 export function rowOf({ shape: [heads, rows, columns], data }, head, row) {
   const start = ((heads === 1 ? 0 : head) * rows + (rows === 1 ? 0 : row)) * columns;
   return data.subarray(start, start + columns);
+}
+
+// ---------------------------------------------------------------------------- traits
+
+/** Set several traits in one message. @param {Record<string, any>} values */
+export function setTraits(model, values) {
+  for (const [name, value] of Object.entries(values)) model.set(name, value);
+  model.save_changes();
+}
+
+/** Whether a trait is a list of names, one at least. @param {unknown} list */
+export function areNames(list) {
+  return Array.isArray(list) && list.length > 0 && list.every((name) => typeof name === "string");
+}
+
+/** Whether a trait is one of so many places. @param {unknown} value */
+export function isPlace(value, count) {
+  return Number.isInteger(value) && value >= 0 && value < count;
 }
 
 // ---------------------------------------------------------------------------- colour
@@ -171,6 +191,9 @@ export function vector(tag, attributes = {}, ...children) {
   node.append(...children);
   return node;
 }
+
+/** An id that no other element of the page has. */
+export const freshId = () => `attn-${Math.random().toString(36).slice(2)}`;
 
 /**
  * Show a number in a <data> element, which keeps it at full precision beside the text. A text
@@ -271,7 +294,7 @@ export function temperatureControl(onChange) {
  * @returns {{ node: Node, show: (place: number) => void }}
  */
 export function choice(legend, options, onPick) {
-  const group = `attn-${Math.random()}`; // radio buttons of one name belong together
+  const group = freshId(); // radio buttons of one name belong together
   const inputs = options.map(({ name }, place) => {
     const input = element("input", { type: "radio", name: group, "aria-label": name });
     input.addEventListener("change", () => onPick(place));
@@ -282,6 +305,39 @@ export function choice(legend, options, onPick) {
     "fieldset", { class: "attn-choice" }, element("legend", {}, legend), ...labels,
   );
   return { node, show: (place) => (inputs[place].checked = true) };
+}
+
+/** What is folded away until a reader opens it. @param {Node} content */
+export function folded(content, title = "Show as table") {
+  const summary = element("summary", {}, title);
+  return element("details", { class: "attn-table" }, summary, content);
+}
+
+/**
+ * A table of numbers, folded away.
+ * @param {() => void} onToggle fills it, where `node.open` says that it is open
+ * @returns {{ node: HTMLDetailsElement, fill: (caption: string, columns: string[],
+ *   lines: [string, ...[number, string][]][]) => void }}
+ * The first column holds the names of the lines; each number comes with its text.
+ */
+export function foldedTable(onToggle, title) {
+  const table = element("table");
+  const node = folded(element("div", { tabindex: 0 }, table), title);
+  const heading = (scope, name) => element("th", { scope, dir: "auto" }, name);
+
+  function fill(caption, columns, lines) {
+    const rows = lines.map(([name, ...numbers]) => element(
+      "tr", {}, heading("row", name),
+      ...numbers.map(([value, text]) => element("td", {}, element("data", { value }, text))),
+    ));
+    const head = element("tr", {}, ...columns.map((name) => heading("col", name)));
+    table.replaceChildren(
+      element("caption", {}, caption), element("thead", {}, head), element("tbody", {}, ...rows),
+    );
+  }
+
+  node.addEventListener("toggle", onToggle);
+  return { node, fill };
 }
 
 /** Whether an element stands on a dark page: its text is light then. @param {Element} node */
@@ -389,6 +445,11 @@ const STEP_KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"];
 const RANGE_KEYS = [...STEP_KEYS, "Home", "End", "PageUp", "PageDown"];
 const PRESS_KEYS = ["Enter", " "];
 
+/** Whether a key is pressed together with Ctrl, Alt, Shift or Meta. @param {KeyboardEvent} event */
+export function hasModifier(event) {
+  return event.ctrlKey || event.metaKey || event.altKey || event.shiftKey;
+}
+
 /**
  * Whether a control acts on this key itself.
  * @param {{ tag: string, type: string, role: string | null, key: string, modified: boolean }} press
@@ -411,7 +472,7 @@ export function keepControlKeys(root) {
   root.addEventListener("keydown", (event) => {
     const { tagName: tag, type } = event.target;
     const role = event.target.getAttribute("role");
-    const modified = event.ctrlKey || event.metaKey || event.altKey || event.shiftKey;
+    const modified = hasModifier(event);
     if (usesKey({ tag, type, role, key: event.key, modified })) event.stopPropagation();
   });
 }

@@ -92,11 +92,7 @@ function render({ model, el }) {
   const tableBody = element("tbody");
   const columns = COLUMNS.map((name) => element("th", { scope: "col" }, name));
   const tableHead = element("thead", {}, element("tr", {}, ...columns));
-  const table = element(
-    "details", { class: "attn-table" },
-    element("summary", {}, "Show as table"),
-    element("div", {}, element("table", {}, tableHead, tableBody)),
-  );
+  const table = folded(element("div", {}, element("table", {}, tableHead, tableBody)));
   const spoken = element("output", { class: "attn-spoken" });
   const named = (name, answer) => element("div", {}, element("div", {}, name), answer);
   const root = element(

@@ -6,6 +6,8 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
+from serve import serving
 
 HOST = Path(__file__).resolve().parents[2] / "book" / "ext" / "widget_host.js"
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -32,6 +34,70 @@ def write_state(folder, models, model_id, *, views=1, theme="light"):
     text = PAGE.format(theme=theme, state=state.replace("<", "\\u003c"), views=view * views)
     (folder / "index.html").write_text(text, "utf-8")
     shutil.copy(HOST, folder)
+
+
+def views_of(selector, ready, *, tables=False):
+    """Return the fixture `show`: it puts a widget on a bare page and returns its views.
+
+    A view is ready when `ready` is in it; with `tables` its tables are opened then.
+    """
+
+    @pytest.fixture
+    def show(page, tmp_path):
+        (tmp_path / "index.html").touch()
+        with serving(tmp_path) as address:
+
+            def put(widget, *, views=1, theme="light", page=page, tables=tables):
+                write_page(tmp_path, widget, views=views, theme=theme)
+                page.goto(address)
+                found = [page.locator(selector).nth(place) for place in range(views)]
+                for view in found:
+                    view.locator(ready).first.wait_for(state="attached")
+                    for summary in view.locator("summary:visible").all() if tables else []:
+                        summary.click()
+                return found
+
+            yield put
+
+    return show
+
+
+def put_in_hand(page, widget, names, selector, ready):
+    """Draw one view of a model that the test can set and count the listeners of."""
+    page.evaluate(MODEL, {})
+    page.evaluate(SET, wire(widget.get_state(names)))
+    page.add_style_tag(content=widget._css)
+    page.evaluate(RENDER, widget._esm)
+    view = page.locator(selector)
+    view.locator(ready).first.wait_for(state="attached")
+    return view
+
+
+def check_nothing_is_left(page, view, name, value):
+    """Clean up a view in hand; then neither a trait nor the page's size may trouble it."""
+    assert page.evaluate("model.count()") > 0
+    page.evaluate("cleanup()")
+    assert page.evaluate("model.count()") == view.count() == 0
+    page.evaluate("([name, value]) => model.set(name, value)", [name, value])
+    page.set_viewport_size({"width": 500, "height": 500})
+
+
+def walk(page, steps):
+    """Press Tab so many times; return the names passed, and assert that each shows where it is."""
+    names = []
+    for _ in range(steps):
+        page.keyboard.press("Tab")
+        name, outline = page.evaluate(
+            """() => {
+              const at = document.activeElement;
+              const label = at.labels?.[0] ?? at;
+              const text = at.tagName === "SELECT" ? label.firstChild : label;
+              return [at.ariaLabel ?? text.textContent, getComputedStyle(at).outlineStyle];
+            }"""
+        )
+        names.append(name)
+        assert outline == "solid", name
+    return names
 
 
 def drag(page, slider, start, end):
@@ -76,7 +142,9 @@ RENDER = """async (script) => {
 }"""
 # Set traits of that model; arrays come as their numbers.
 SET = """(traits) => {
-  const types = { float64: Float64Array, float32: Float32Array, bool: Uint8Array };
+  const types = {
+    float64: Float64Array, float32: Float32Array, bool: Uint8Array, uint8: Uint8Array,
+  };
   for (const [name, value] of Object.entries(traits)) {
     if (!value?.dtype) model.set(name, value);
     else model.set(name, { ...value,
@@ -87,7 +155,7 @@ SET = """(traits) => {
 
 def wire(traits):
     """Traits as JSON for the page: an array as its numbers."""
-    kinds = {"float64": "<f8", "float32": "<f4", "bool": "u1"}
+    kinds = {"float64": "<f8", "float32": "<f4", "bool": "u1", "uint8": "u1"}
     values = {}
     for name, value in traits.items():
         if isinstance(value, dict) and value.get("bytes") == b"":

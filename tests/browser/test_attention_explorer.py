@@ -11,14 +11,15 @@ from serve import serving
 
 from tests.browser.bare_page import (
     HOSTILE,
-    MODEL,
-    RENDER,
     SET,
     brightness,
+    check_nothing_is_left,
     drag,
+    put_in_hand,
     time_steps,
+    views_of,
+    walk,
     wire,
-    write_page,
     write_state,
 )
 
@@ -27,19 +28,16 @@ pytest.importorskip("anywidget")
 from attn_helpers.data import encoder_attention, running_example  # noqa: E402
 from attn_helpers.plots.style import colours  # noqa: E402
 from attn_helpers.widgets import AttentionExplorer  # noqa: E402
-from attn_helpers.widgets.base import script, style  # noqa: E402
-
-STEMS = "attention", "attention_figure", "attention_explorer"
 
 # What one view shows: numbers at full precision, and shapes as shares of their full size.
 SHOWN = """view => {
   const values = (nodes) => [...nodes].map((node) => Number(node.value));
   const all = (selector) => [...view.querySelectorAll(selector)];
   const number = (node, name) => Number(node.getAttribute(name));
-  const canvas = view.querySelector(".attn-explorer-grid canvas");
+  const canvas = view.querySelector(".attn-cells canvas");
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-  const grid = view.querySelector(".attn-explorer-grid").getBoundingClientRect();
-  const figure = view.querySelector(".attn-explorer-figure").getBoundingClientRect();
+  const grid = view.querySelector(".attn-cells").getBoundingClientRect();
+  const figure = view.querySelector(".attn-heat").getBoundingClientRect();
   return {
     table: all("tbody tr").map((row) => values(row.querySelectorAll("data"))),
     cell: values(all(".attn-explorer-sum > div data"))[0],
@@ -85,21 +83,7 @@ def check(view, widget):
     return shown
 
 
-@pytest.fixture
-def show(page, tmp_path):
-    """Put a widget on a bare page, in as many views as wanted, and return the views."""
-    (tmp_path / "index.html").touch()
-    with serving(tmp_path) as address:
-
-        def put(widget, *, views=1, theme="light", page=page):
-            write_page(tmp_path, widget, views=views, theme=theme)
-            page.goto(address)
-            found = page.locator(".attn-explorer")
-            found.nth(views - 1).locator(".cell").wait_for(state="attached")
-            page.wait_for_function("document.querySelectorAll('.attn-explorer .bar').length")
-            return [found.nth(place) for place in range(views)]
-
-        yield put
+show = views_of(".attn-explorer", ".bar")
 
 
 def sentence(**more):
@@ -117,7 +101,7 @@ def heads(n_heads=3, n=6, d_k=8, **more):
 
 def cell_at(view, query, key):
     """Where the middle of a cell is, within the grid."""
-    box = view.locator(".attn-explorer-grid").bounding_box()
+    box = view.locator(".attn-cells").bounding_box()
     size = view.locator(".cell").evaluate(
         "cell => ['width', 'height'].map((name) => Number(cell.getAttribute(name)))"
     )
@@ -200,7 +184,7 @@ def test_the_query_is_chosen_by_list_row_name_and_cell(show):
     view.get_by_role("combobox", name="query").select_option("5")
     widget.query = 5
     assert check(view, widget)["names"] == ["park", "公园"]
-    figure = view.locator(".attn-explorer-figure")
+    figure = view.locator(".attn-heat")
     names = view.locator("svg text")
     for name, query in ("Yesterday", 0), ("run", 7):
         for place in 0, 1:  # above the arcs, and beside its row
@@ -211,7 +195,7 @@ def test_the_query_is_chosen_by_list_row_name_and_cell(show):
             figure.click(position={"x": x, "y": y})
             widget.query = query
             check(view, widget)
-    view.locator(".attn-explorer-grid").click(position=cell_at(view, 6, 1))
+    view.locator(".attn-cells").click(position=cell_at(view, 6, 1))
     widget.query = 6
     assert check(view, widget)["names"] == ["to", "昨天"]
     view.get_by_role("combobox", name="query").select_option("5")
@@ -231,7 +215,7 @@ def test_in_self_attention_a_token_above_the_bars_is_a_query(show):
 def test_hover_shows_the_sum_and_leaves_the_query(page, show):
     widget = sentence()
     (view,) = show(widget)
-    view.locator(".attn-explorer-grid").hover(position=cell_at(view, 5, 3))
+    view.locator(".attn-cells").hover(position=cell_at(view, 5, 3))
     shown = check(view, widget)
     assert shown["names"] == ["park", "公园"]
     assert shown["steps"][:2] == [12.0, 6.0]
@@ -246,19 +230,19 @@ def test_keys_move_the_cell_and_the_query(page, show):
     grid = view.get_by_role("grid")
     grid.scroll_into_view_if_needed()
     grid.focus()
-    walk = [
+    steps = [
         ("ArrowRight", 2, 3), ("ArrowDown", 3, 3), ("End", 3, 4), ("ArrowRight", 3, 4),
         ("Home", 3, 0), ("ArrowLeft", 3, 0), ("ArrowUp", 2, 0),
     ]  # fmt: skip
     example = running_example()
     top = page.evaluate("scrollY")
-    for key, query, column in walk:
+    for key, query, column in steps:
         page.keyboard.press(key)
         widget.query = query
         shown = check(view, widget)
         assert shown["names"] == [example.target[query], example.source[column]]
         weight = f"{widget.weights[query, column]:.3f}"
-        assert shown["speech"] == f"{shown['names'][0]} to {shown['names'][1]}: weight {weight}"
+        assert shown["speech"] == f"{shown['names'][0]} to {shown['names'][1]}, weight {weight}"
         marked = view.get_by_role("gridcell", include_hidden=True)
         assert marked.inner_text() == f"{shown['names'][1]}, weight {weight}"
         assert marked.get_attribute("aria-colindex") == str(column + 1)
@@ -422,16 +406,7 @@ def test_a_clipboard_that_refuses_is_said(page, show):
 
 def test_tab_passes_every_control_once_and_shows_where_it_is(page, show):
     (view,) = show(heads())
-    names = []
-    for _ in range(11):
-        page.keyboard.press("Tab")
-        name, outline = page.evaluate(
-            "() => { const at = document.activeElement; const label = at.labels?.[0] ?? at;"
-            " return [at.ariaLabel ?? label.firstChild.textContent,"
-            " getComputedStyle(at).outlineStyle] }"
-        )
-        names.append(name)
-        assert outline == "solid", name
+    names = walk(page, 11)
     assert names == [
         "temperature", "temperature", "query", "scaled dot", "head 0",
         "weights, 6 queries by 6 keys; arrow keys move", "Show as table",
@@ -453,8 +428,8 @@ def test_a_tap_on_a_dark_phone(dark_phone_page, show):
     widget = sentence()
     (view,) = show(widget, theme="dark", page=dark_phone_page)
     assert brightness(view, "backgroundColor") < 60 < 180 < brightness(view, "color")
-    view.locator(".attn-explorer-grid").scroll_into_view_if_needed()
-    view.locator(".attn-explorer-grid").tap(position=cell_at(view, 1, 4))
+    view.locator(".attn-cells").scroll_into_view_if_needed()
+    view.locator(".attn-cells").tap(position=cell_at(view, 1, 4))
     widget.query = 1
     assert check(view, widget)["names"] == ["I", "跑步"]
 
@@ -537,12 +512,7 @@ NAMES = (
 def in_hand(page):
     """A view of a model that the test sets, and the Python object that it mirrors."""
     widget = heads(n_heads=2, n=4, d_k=3, query=1)
-    page.evaluate(MODEL, {})
-    page.evaluate(SET, wire(widget.get_state(NAMES)))
-    page.add_style_tag(content=style("attention_figure", "attention_explorer"))
-    page.evaluate(RENDER, script(*STEMS))
-    view = page.locator(".attn-explorer")
-    view.locator(".bar").first.wait_for(state="attached")
+    view = put_in_hand(page, widget, NAMES, ".attn-explorer", ".bar")
     open_table(view)
     return view, widget
 
@@ -617,13 +587,7 @@ def test_a_bad_value_from_outside_leaves_the_last_good_picture(page, in_hand):
 
 
 def test_nothing_is_left_after_cleanup(page, in_hand):
-    view, _ = in_hand
-    assert page.evaluate("model.count()") > 0
-    page.evaluate("cleanup()")
-    assert page.evaluate("model.count()") == 0
-    assert view.count() == 0
-    page.evaluate("model.set('temperature', 3)")
-    page.set_viewport_size({"width": 500, "height": 500})
+    check_nothing_is_left(page, in_hand[0], "temperature", 3)
 
 
 def test_one_step_of_the_largest_explorer_is_within_a_frame(show):

@@ -5,22 +5,22 @@ import pytest
 
 from tests.browser.bare_page import (
     HOSTILE,
-    MODEL,
-    RENDER,
+    SET,
     brightness,
+    check_nothing_is_left,
     drag,
+    put_in_hand,
     time_steps,
-    write_page,
+    views_of,
+    walk,
 )
 
 pytest.importorskip("anywidget")
 
-from serve import serving
 
 from attn_helpers.plots.style import colours
 from attn_helpers.reference.fast_weights import equiangular_keys
 from attn_helpers.widgets import FastWeightMemory
-from attn_helpers.widgets.base import script, style
 
 TRAITS = ("labels", "features", "k", "v", "rule", "rate", "written", "query")
 LABELS, FEATURES = ["cat", "dog", "bird"], ["fur", "wings", "swims", "tame"]
@@ -74,23 +74,7 @@ def memory(written=(), **more):
     return FastWeightMemory(LABELS, V, written=written, **more)
 
 
-@pytest.fixture
-def show(page, tmp_path):
-    """Put one widget on a bare page, in as many views as wanted, and return the views."""
-    (tmp_path / "index.html").touch()
-    with serving(tmp_path) as address:
-
-        def put(widget, *, views=1, theme="light", page=page):
-            write_page(tmp_path, widget, views=views, theme=theme)
-            page.goto(address)
-            found = page.locator(".attn-memory")
-            found.nth(views - 1).wait_for()
-            found = [found.nth(place) for place in range(views)]
-            for view in found:
-                view.locator("summary").click()
-            return found
-
-        yield put
+show = views_of(".attn-memory", ".attn-memory-figure", tables=True)
 
 
 def test_the_first_picture_is_right(show):
@@ -247,15 +231,7 @@ def test_tab_passes_every_control_once_and_shows_where_it_is(page, show):
     show(memory([0]))
     page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
     page.locator("body").click(position={"x": 1000, "y": 5})
-    names = []
-    for _ in range(14):
-        page.keyboard.press("Tab")
-        name, outline = page.evaluate(
-            "() => { const at = document.activeElement; const label = at.labels?.[0] ?? at;"
-            " return [at.ariaLabel ?? label.textContent, getComputedStyle(at).outlineStyle] }"
-        )
-        names.append(name)
-        assert outline == "solid"
+    names = walk(page, 14)
     assert names == [
         "Hebbian", "how alike the keys are", "how alike the keys are", "rate", "rate",
         "Write next: dog", "Write all", "Undo", "Forget all",
@@ -340,17 +316,12 @@ def test_names_are_text(show):
 
 # ---------------------------------------------------------------------------- a model in hand
 
-SET = "(traits) => { for (const [name, value] of Object.entries(traits)) model.set(name, value); }"
-
 
 @pytest.fixture
 def in_hand(page):
     """A view of a model that the test sets, and the Python object that it mirrors."""
     widget = memory([0, 1])
-    page.evaluate(MODEL, widget.get_state(TRAITS))
-    page.add_style_tag(content=style("fast_weight_memory"))
-    page.evaluate(RENDER, script("fast_weight_memory"))
-    view = page.locator(".attn-memory")
+    view = put_in_hand(page, widget, TRAITS, ".attn-memory", ".attn-memory-figure")
     view.locator("summary").click()
     return view, widget
 
@@ -427,12 +398,7 @@ def test_a_full_memory_takes_no_more(page, in_hand):
 
 
 def test_nothing_is_left_after_cleanup(page, in_hand):
-    view, _ = in_hand
-    assert page.evaluate("model.count()") > 0
-    page.evaluate("cleanup()")
-    assert page.evaluate("model.count()") == 0
-    assert view.count() == 0
-    page.evaluate("model.set('rate', 0.5)")
+    check_nothing_is_left(page, in_hand[0], "rate", 0.5)
 
 
 @pytest.mark.parametrize("rule", ["Hebbian", "delta"])

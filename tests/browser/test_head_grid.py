@@ -5,22 +5,20 @@ import pytest
 
 from tests.browser.bare_page import (
     HOSTILE,
-    MODEL,
-    RENDER,
     SET,
     brightness,
+    check_nothing_is_left,
+    put_in_hand,
+    views_of,
     wire,
-    write_page,
 )
 
 pytest.importorskip("anywidget")
 
-from serve import serving  # noqa: E402
 
 from attn_helpers.diagnostics import signature  # noqa: E402
 from attn_helpers.plots.style import colours  # noqa: E402
 from attn_helpers.widgets import HeadGrid  # noqa: E402
-from attn_helpers.widgets.base import script, style  # noqa: E402
 
 TRAITS = ("tokens", "key_tokens", "weights", "layer", "head", "query")
 
@@ -77,20 +75,7 @@ def drawn(n_layers=3, n_heads=4, n=6, **more):
     return HeadGrid([f"t{i}" for i in range(n)], weights, **more)
 
 
-@pytest.fixture
-def show(page, tmp_path):
-    """Put a widget on a bare page, in as many views as wanted, and return the views."""
-    (tmp_path / "index.html").touch()
-    with serving(tmp_path) as address:
-
-        def put(widget, *, views=1, theme="light", page=page):
-            write_page(tmp_path, widget, views=views, theme=theme)
-            page.goto(address)
-            found = page.locator(".attn-head-grid")
-            found.nth(views - 1).locator(".bar").first.wait_for(state="attached")
-            return [found.nth(place) for place in range(views)]
-
-        yield put
+show = views_of(".attn-head-grid", ".bar")
 
 
 def test_the_first_picture_is_right_with_layers_and_with_other_keys(show):
@@ -185,13 +170,7 @@ def test_all_heads_fit_on_a_dark_phone(show, dark_phone_page):
 def in_hand(page):
     """A view of a model that the test sets, and the Python object that it mirrors."""
     widget = drawn()
-    page.evaluate(MODEL, {})
-    page.evaluate(SET, wire(widget.get_state(TRAITS)))
-    page.add_style_tag(content=style("attention_figure", "head_grid"))
-    page.evaluate(RENDER, script("attention", "attention_figure", "head_grid"))
-    view = page.locator(".attn-head-grid")
-    view.locator(".bar").first.wait_for(state="attached")
-    return view, widget
+    return put_in_hand(page, widget, TRAITS, ".attn-head-grid", ".bar"), widget
 
 
 def test_python_may_change_everything(page, in_hand):
@@ -216,11 +195,7 @@ def test_half_a_message_leaves_the_old_picture(page, in_hand):
 
 
 def test_nothing_is_left_after_cleanup(page, in_hand):
-    view, _ = in_hand
-    assert page.evaluate("model.count()") > 0
-    page.evaluate("cleanup()")
-    assert page.evaluate("model.count()") == view.count() == 0
-    page.evaluate("model.set('head', 1)")
+    check_nothing_is_left(page, in_hand[0], "head", 1)
 
 
 def test_a_step_over_72_heads_of_64_tokens_is_within_a_frame(page, show):

@@ -334,7 +334,7 @@ def test_python_changes_every_view_of_the_explorer(explorer):
     assert "q needs 2 rows" in explorer.run(5)
 
     # JupyterLab keeps the theme that another test has chosen, so this one takes the other.
-    page, canvas = explorer.page, explorer.cell(0).locator(".attn-explorer-grid canvas")
+    page, canvas = explorer.page, explorer.cell(0).locator(".attn-cells canvas")
     corner = """canvas => canvas.getContext("2d").getImageData(0, 0, 1, 1).data[0]"""
     was_light = page.locator("body").get_attribute("data-jp-theme-light") == "true"
     before = canvas.evaluate(corner)

@@ -7,17 +7,17 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from serve import serving
 
 from tests.browser.bare_page import (
     HOSTILE,
-    MODEL,
-    RENDER,
     SET,
     brightness,
+    check_nothing_is_left,
     drag,
+    put_in_hand,
+    views_of,
+    walk,
     wire,
-    write_page,
 )
 from tests.programs.test_javascript import cases, is_open, python_applies
 
@@ -97,37 +97,14 @@ def editor(**more):
     return ProgramEditor(TOKENS, **({"q": 2 * Q, "k": K, "v": V, "query": 3, "head": 1} | more))
 
 
-@pytest.fixture
-def show(page, tmp_path):
-    """Put one widget on a bare page, in as many views as wanted, and return the views."""
-    (tmp_path / "index.html").touch()
-    with serving(tmp_path) as address:
-
-        def put(widget, *, views=1, theme="light", page=page, tables=True):
-            write_page(tmp_path, widget, views=views, theme=theme)
-            page.goto(address)
-            found = page.locator(".attn-editor")
-            found.nth(views - 1).wait_for()
-            found = [found.nth(place) for place in range(views)]
-            for view in found:
-                view.locator(".bar").first.wait_for(state="attached")
-                for summary in view.locator("summary:visible").all() if tables else []:
-                    summary.click()
-            return found
-
-        yield put
+show = views_of(".attn-editor", ".bar", tables=True)
 
 
 @pytest.fixture
 def in_hand(page):
     """A view of a model that the test sets, and the Python object that it mirrors."""
     widget = editor()
-    page.evaluate(MODEL, {})
-    page.evaluate(SET, wire(widget.get_state(NAMES)))
-    page.add_style_tag(content=widget._css)
-    page.evaluate(RENDER, widget._esm)
-    view = page.locator(".attn-editor")
-    view.locator(".bar").first.wait_for(state="attached")
+    view = put_in_hand(page, widget, NAMES, ".attn-editor", ".bar")
     view.locator("summary").first.click()
     return view, widget
 
@@ -479,16 +456,7 @@ def test_a_saved_svg_has_a_figure_for_each_program(page, show, compare):
 
 def test_tab_passes_every_control_once_and_shows_where_it_is(page, show):
     (view,) = show(editor(program=mode("local")), tables=False)
-    names = []
-    for _ in range(25):
-        page.keyboard.press("Tab")
-        name, outline = page.evaluate(
-            "() => { const at = document.activeElement;"
-            " return [at.ariaLabel ?? (at.labels?.[0] ?? at).textContent,"
-            " getComputedStyle(at).outlineStyle] }"
-        )
-        names.append(name)
-        assert outline == "solid", name
+    names = walk(page, 25)
     assert names == [
         "paint the mask", "compare", *MODES, "a mode: replaces the program", "head 1", "mask A",
         "score A", "width", "width", "Copy Python A",
@@ -591,13 +559,7 @@ def test_a_bad_value_from_outside_leaves_the_last_good_picture(page, in_hand):
 
 
 def test_nothing_is_left_after_cleanup(page, in_hand):
-    view, _ = in_hand
-    assert page.evaluate("model.count()") > 0
-    page.evaluate("cleanup()")
-    assert page.evaluate("model.count()") == 0
-    assert view.count() == 0
-    page.evaluate("model.set('program', { mask: 'j <= i' })")
-    page.set_viewport_size({"width": 500, "height": 500})
+    check_nothing_is_left(page, in_hand[0], "program", {"mask": "j <= i"})
 
 
 # ---------------------------------------------------------------------------- at length

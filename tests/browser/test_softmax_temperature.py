@@ -9,8 +9,10 @@ from tests.browser.bare_page import (
     MODEL,
     RENDER,
     brightness,
+    check_nothing_is_left,
     drag,
     time_steps,
+    walk,
     write_page,
 )
 
@@ -224,15 +226,7 @@ def test_the_table_has_the_same_numbers(show):
 
 def test_tab_goes_from_top_to_bottom_and_shows_where_it_is(page, show):
     (view,) = show([2.0, 1.0], ["cat", "dog"])
-    names = []
-    for _ in range(7):
-        page.keyboard.press("Tab")
-        name, outline = page.evaluate(
-            "() => { const at = document.activeElement; const label = at.labels?.[0] ?? at;"
-            " return [at.ariaLabel ?? label.innerText, getComputedStyle(at).outlineStyle] }"
-        )
-        names.append(name)
-        assert outline == "solid"
+    names = walk(page, 7)
     assert names == [
         "temperature", "temperature", "Hard look-up", "Plain mean",
         "score of cat", "score of dog", "Show as table",
@@ -304,11 +298,7 @@ def test_a_bad_value_from_outside_leaves_the_last_good_picture(page, bare_view):
 
 
 def test_nothing_is_left_after_cleanup(page, bare_view):
-    assert page.evaluate("model.count()") > 0
-    page.evaluate("cleanup()")
-    assert page.evaluate("model.count()") == 0
-    assert bare_view.count() == 0
-    page.evaluate("model.set('temperature', 3)")
+    check_nothing_is_left(page, bare_view, "temperature", 3)
 
 
 def test_one_step_at_64_keys_is_well_within_a_frame(page, show):

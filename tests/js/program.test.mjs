@@ -69,9 +69,9 @@ test("a mask is a comparison, and, or, not, or a choice between masks", () => {
 });
 
 test("names come in the order in which they stand", () => {
-  const { numbers, arrays } = namesIn(parseExpression("where(doc[b, i] == w, slope * s, w - tau * x[h])"));
-  assert.deepEqual(numbers, ["w", "slope", "tau"]);
-  assert.deepEqual([...arrays], [["doc", 2], ["x", 1]]);
+  const names = namesIn(parseExpression("where(doc[b, i] == w, slope * s, w - tau * x[h])"));
+  assert.deepEqual([...names], [["doc", 2], ["w", 0], ["slope", 0], ["tau", 0], ["x", 1]]);
+  assert.deepEqual([...namesIn(parseExpression("x[i] + x"))], [["x", 1]]);
 });
 
 test("whole division, rest and power by hand", () => {
