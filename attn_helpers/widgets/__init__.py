@@ -6,10 +6,13 @@ A widget is imported when it is first asked for, so that the package stays light
 import importlib
 
 _MODULES = {
+    "AlignmentView": "alignment_view",
     "AttentionExplorer": "attention_explorer",
     "FastWeightMemory": "fast_weight_memory",
     "HeadGrid": "head_grid",
+    "PatchAttention": "patch_attention",
     "ProgramEditor": "program_editor",
+    "SoftmaxSaturation": "softmax_saturation",
     "SoftmaxTemperature": "softmax_temperature",
 }
 
