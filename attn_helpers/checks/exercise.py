@@ -207,7 +207,9 @@ def is_parts(result, names):
 def difference(result, expected, names=()):
     """Say how a result, or a tuple of named ones, differs from the expected, "" if it does not."""
     if not is_parts(result, names):
-        return f"expected {' and '.join(names)}, got {type(result).__name__}"
+        several = isinstance(result, tuple | list)
+        got = f"{len(result)} results" if several else type(result).__name__
+        return f"expected {' and '.join(names)}, got {got}"
     if names:
         said = map(difference, result, expected)
         return next(
@@ -222,7 +224,9 @@ def difference(result, expected, names=()):
         return f"{int(np.isnan(array).sum())} of {array.size} results are NaN"
     if np.allclose(array, expected, rtol=1e-5, atol=1e-8):
         return ""
-    place = np.unravel_index(np.abs(array - expected).argmax(), array.shape)
+    with np.errstate(invalid="ignore"):  # inf - inf, where both are right
+        gap = np.where(array == expected, 0, np.abs(array - expected))
+    place = np.unravel_index(gap.argmax(), array.shape)
     at = f" at {tuple(int(i) for i in place)}" if place else ""
     right, got = np.asarray(expected)[place], array[place]
     return f"expected {right:.7g}{at}, got {got:.7g}"  # shows what the tolerance does not forgive

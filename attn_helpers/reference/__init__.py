@@ -2,6 +2,8 @@
 
 from attn_helpers.reference.additive import additive_scores
 from attn_helpers.reference.attention import attention
+from attn_helpers.reference.attention_backward import attention_backward
+from attn_helpers.reference.blockwise_attention import blockwise_attention
 from attn_helpers.reference.fast_weights import (
     equiangular_keys,
     fast_weight_attention,
@@ -21,6 +23,8 @@ __all__ = [
     "additive_scores",
     "alibi_slopes",
     "attention",
+    "attention_backward",
+    "blockwise_attention",
     "equiangular_keys",
     "fast_weight_attention",
     "fast_weight_write",

@@ -155,7 +155,7 @@ def test_two_results_are_compared_part_by_part(answer, capsys):
          "You sum the tail."),
         (lambda rows, parts=2: split(rows, parts)[0], "expected head and tail, got ndarray",
          "End with `return head, tail`."),
-        (lambda rows, parts=2: (*split(rows, parts), 0), "expected head and tail, got tuple",
+        (lambda rows, parts=2: (*split(rows, parts), 0), "expected head and tail, got 3 results",
          "End with `return head, tail`."),
         (lambda rows, parts=2: (split(rows, parts)[0], None), "tail: expected shape (3, 3)",
          "Look at the shape"),
@@ -172,3 +172,13 @@ def test_two_results_fail_with_the_name_of_the_wrong_one(answer, said, hint, cap
 
 def test_numbers_that_differ_late_are_shown_with_enough_digits():
     assert difference(0.1169, 0.11689852) == "expected 0.1168985, got 0.1169"
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_expected_infinity_does_not_hide_the_wrong_place():
+    expected = np.array([-np.inf, 1.0, 2.0])
+    assert difference([-np.inf, 1.0, 2.0], expected) == ""
+    assert difference([-np.inf, 1.5, 2.25], expected) == "expected 1 at (1,), got 1.5"
+    assert difference([0.0, 1.5, 2.0], expected) == "expected -inf at (0,), got 0"
+    assert difference([-np.inf, 1.5, np.inf], expected) == "expected 2 at (2,), got inf"
+    assert difference(0.0, -np.inf) == "expected -inf, got 0"
