@@ -217,7 +217,10 @@ def difference(result, expected, names=()):
         )
     array = array_of(result)
     if array is None:
-        return f"expected numbers of shape {np.shape(expected)}, got {type(result).__name__}"
+        got = type(result).__name__
+        if "complex" in str(getattr(result, "dtype", "")):
+            got = f"complex numbers of shape {tuple(result.shape)}"
+        return f"expected numbers of shape {np.shape(expected)}, got {got}"
     if array.shape != np.shape(expected):
         return f"expected shape {np.shape(expected)}, got {array.shape}"
     if np.isnan(array).any():

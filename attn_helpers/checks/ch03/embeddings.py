@@ -35,6 +35,13 @@ def fading(tokens, n_words, window):
     return after + after.T
 
 
+def once_a_step(tokens, n_words, window):
+    """Let a pair that comes again at the same distance count once."""
+    steps = range(1, min(window, len(tokens)) + 1)
+    after = sum(np.minimum(one_sided(tokens, n_words, [step]), 1) for step in steps)
+    return after + after.T
+
+
 pair_counts = Exercise(
     "pair_counts",
     count,
@@ -56,6 +63,11 @@ pair_counts = Exercise(
             "A pair that comes again must count again: `table[i, j] += 1` with whole arrays adds "
             "once. Use np.add.at, or a loop.",
             lambda t, n, w: np.minimum(count(t, n, w), 1),
+        ),
+        (
+            "A pair that comes again at the same distance must count again: "
+            "`table[tokens[step:], tokens[:-step]] += 1` adds once. Use np.add.at.",
+            once_a_step,
         ),
         (
             "A position is no context of itself: leave it out.",
@@ -130,8 +142,8 @@ def softmax_loss(u, c, noise):
 
 
 LOSS_HINT = (
-    "The loss of a pair is -ln sigmoid(u . c) for its context, and -ln sigmoid(-u . c) for each "
-    "noise word, all added up."
+    "The loss of a pair is -ln sigmoid(u . c) for its context, and -ln sigmoid(-u . z) for each "
+    "noise word z, all added up."
 )
 
 negative_sampling_loss = Exercise(

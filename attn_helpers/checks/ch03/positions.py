@@ -112,7 +112,7 @@ relative_bias = Exercise(
     properties=[
         Property(
             "looks up the distance from query to key, j - i",
-            [(numbers(7), 5, 8), (numbers(5, seed=1), 8, 3), (numbers(3, seed=2), 4, 6)],
+            [(numbers(7), 5, 7), (numbers(5, seed=1), 8, 3), (numbers(3, seed=2), 4, 6)],
             "Row i, column j holds table[reach + (j - i)], and j - i is clipped to -reach..reach.",
         ),
         Property(
@@ -125,6 +125,11 @@ relative_bias = Exercise(
         (
             "The distance is j - i, so keys before the query use the first half of the table.",
             lambda t, n, m: by_distance(t[::-1], n, m),
+        ),
+        (
+            "Query i and key i stand at the same place; you line up the last query with the last "
+            "key.",
+            lambda t, n, m: looked_up(t, n, m, lambda d, r: np.clip(d - (m - n), -r, r) + r),
         ),
         (
             "The table tells before from after: no absolute value.",

@@ -157,6 +157,14 @@ def counts_once(tokens, n_words, window):
     return table
 
 
+def counts_once_a_step(tokens, n_words, window):
+    table = np.zeros((n_words, n_words))
+    for step in range(1, window + 1):
+        table[tokens[step:], tokens[:-step]] += 1
+        table[tokens[:-step], tokens[step:]] += 1
+    return table
+
+
 def counts_with_itself(tokens, n_words, window):
     one_hot = np.eye(n_words)[tokens]
     i, j = np.indices((len(tokens), len(tokens)))
@@ -255,6 +263,7 @@ WRONG = {
     "pair_counts": [
         (counts_once, ONCE),
         (lambda t, n, w: (np.array(counts_by_loop(t, n, w)) > 0), ONCE),
+        (counts_once_a_step, "again at the same distance"),
         (counts_with_itself, "no context of itself"),
         (counts_of_others, "Leave out the position"),
         (counts_after, "words before count"),

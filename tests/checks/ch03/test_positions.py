@@ -201,6 +201,7 @@ WRONG = {
     "relative_bias": [
         (lambda t, n, m: bias_by_loop(t[::-1], n, m), "The distance is j - i"),
         (lambda t, n, m: bias_by_loop(t, m, n), SHAPE),
+        (lambda t, n, m: table_at(t, n, m, lambda d, r: (d - m + n).clip(-r, r) + r), "line up"),
         (lambda t, n, m: table_at(t, n, m, lambda d, r: d + r), SMALL),
         (lambda t, n, m: table_at(t, n, m, lambda d, r: (d + r) % len(t)), "other end"),
         (lambda t, n, m: table_at(t, n, m, lambda d, r: d.clip(-r, r)), "is in the middle"),
