@@ -13,8 +13,19 @@ _HOMES = {
     "documentation": "topics",
     "EncoderAttention": "encoder",
     "encoder_attention": "encoder",
+    "lamp": "four_tasks",
+    "look_up": "four_tasks",
+    "motif": "four_tasks",
+    "wiring": "four_tasks",
     "noisy_curve": "curve",
     "true_curve": "curve",
+    "Scenes": "scenes",
+    "draw_scenes": "scenes",
+    "TRANSLATION_READINGS": "translation_words",
+    "SentencePair": "translation",
+    "TranslationCorpus": "translation",
+    "translation_corpus": "translation",
+    "Vocabulary": "vocabulary",
 }
 
 __all__ = sorted(_HOMES)

@@ -14,7 +14,7 @@ _STEPS = 63  # of brightness in a photograph: too fine to see, and the PNG is ha
 
 
 @use_style()
-def spotlight(image, weights, *, query=None, title=None, ax=None):
+def spotlight(image, weights, *, query=None, box=None, title=None, ax=None):
     """Show an image in which each patch is as bright as its weight.
 
     Parameters
@@ -26,6 +26,8 @@ def spotlight(image, weights, *, query=None, title=None, ax=None):
         nearly black.
     query : (int, int), optional
         Row and column of the patch that looks; it gets an orange frame.
+    box : (float, float, float, float), optional
+        x0, y0, x1, y1 in pixels, (0, 0) the upper left corner of the image; drawn as an outline.
     title : str, optional
         Taken literally. Under the image stands the largest weight, unless all are the same.
     ax : matplotlib.axes.Axes, optional
@@ -40,7 +42,8 @@ def spotlight(image, weights, *, query=None, title=None, ax=None):
     ------
     TypeError, ValueError
         If the image or the weights are not finite or out of [0, 1], if the image is not a whole
-        number of patches, or if `query` lies outside. The message has every shape.
+        number of patches, if `query` lies outside, or if `box` has no area. The message has every
+        shape.
     """
     image = finite_array("image", plain(image))
     weights = weights_array("weights", weights, axes="(n_rows, n_columns)")
@@ -57,16 +60,26 @@ def spotlight(image, weights, *, query=None, title=None, ax=None):
         raise ValueError(f"image must be a whole number of patches high and wide: {every}")
     if query is not None:
         query = _place(query, weights.shape, every)
+    if box is not None:
+        box = finite_array("box", plain(box))
+        if box.shape != (4,) or box[0] >= box[2] or box[1] >= box[3]:
+            raise ValueError(f"box must be x0, y0, x1, y1, x0 < x1 and y0 < y1: {box}, {every}")
     ax = axes_or_new(ax, (6.0, 6.0 * height / width + 0.4))
 
     drawn = _reduced(image, weights.shape, ax)
     lit = _lit(drawn, weights / (weights.max() or 1))
     if len(drawn) < height:
         lit = np.rint(_STEPS * lit) / _STEPS
-    box = (-0.5, width - 0.5, height - 0.5, -0.5)
-    ax.imshow(lit, extent=box, interpolation="nearest")
+    ends = (-0.5, width - 0.5, height - 0.5, -0.5)
+    ax.imshow(lit, extent=ends, interpolation="nearest")
     if query is not None:
-        _frame(ax, query, height // weights.shape[0], width // weights.shape[1])
+        high, wide = height // weights.shape[0], width // weights.shape[1]
+        frame = _frame(ax, query[1] * wide, query[0] * high, wide, high, PALETTE[1])
+        side = min(frame.get_window_extent().size) * 72 / ax.figure.dpi  # in points
+        _outline(frame, min(2.5, max(1.5, 0.08 * side)))
+    if box is not None:
+        x0, y0, x1, y1 = box
+        _outline(_frame(ax, x0, y0, x1 - x0, y1 - y0, PALETTE[0]), 1.5)
     alike = weights.min() == weights.max()
     finish(ax, xlabel="" if alike else f"brightest: weight {weights.max():.3f}")
     if title is not None:
@@ -110,14 +123,18 @@ def _lit(image, light):
     return ink + (image - ink) * (1 - _SHADE * (1 - light[:, :, None]))
 
 
-def _frame(ax, query, height, width):
-    """Frame the query's patch in orange, with white on both sides of the line."""
+def _frame(ax, x, y, width, height, colour):
+    """Frame a part of the image, whose upper left corner is (0, 0)."""
     from matplotlib.patches import Rectangle
+
+    frame = Rectangle(
+        (x - 0.5, y - 0.5), width, height, fill=False, edgecolor=colour, clip_on=False
+    )
+    return ax.add_patch(frame)
+
+
+def _outline(frame, line):
+    """Give a frame its width in points, with white on both sides of the line."""
     from matplotlib.patheffects import withStroke
 
-    corner = (query[1] * width - 0.5, query[0] * height - 0.5)
-    frame = Rectangle(corner, width, height, fill=False, edgecolor=PALETTE[1], clip_on=False)
-    ax.add_patch(frame)
-    side = min(frame.get_window_extent().size) * 72 / ax.figure.dpi  # in points
-    line = min(2.5, max(1.5, 0.08 * side))
     frame.set(linewidth=line, path_effects=[withStroke(linewidth=1.7 * line, foreground="white")])

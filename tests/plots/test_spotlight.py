@@ -50,6 +50,14 @@ def test_a_frame_stands_around_the_query(query, corner):
     assert to_hex(ax.patches[0].get_edgecolor()) == style.PALETTE[1].lower()
 
 
+def test_a_box_is_outlined_in_pixels_beside_the_querys_frame():
+    ax = spotlight(IMAGE, WEIGHTS, box=[2, 1, 7.5, 5])
+    assert frame_of(ax) == (1.5, 0.5, 5.5, 4)
+    assert to_hex(ax.patches[0].get_edgecolor()) == style.PALETTE[0].lower()
+    both = spotlight(IMAGE, WEIGHTS, query=(1, 3), box=(0, 0, 10, 6)).patches
+    assert [to_hex(p.get_edgecolor()) for p in both] == [c.lower() for c in style.PALETTE[1::-1]]
+
+
 def test_equal_weights_leave_the_image_alone_and_have_no_brightest():
     ax = spotlight(IMAGE, np.ones((2, 5)))
     np.testing.assert_allclose(ax.images[0].get_array(), IMAGE, atol=1e-12)
@@ -142,6 +150,10 @@ BAD = [
     ((IMAGE, WEIGHTS), {"query": 3}, TypeError, r"\(row, column\).*3.*\(2, 5\)"),
     ((IMAGE, WEIGHTS), {"query": (1, 1, 1)}, TypeError, r"\(row, column\)"),
     ((IMAGE, WEIGHTS), {"query": (0.5, 1)}, TypeError, r"\(row, column\).*0\.5"),
+    ((IMAGE, WEIGHTS), {"box": (1, 2, 3)}, ValueError, r"x0, y0, x1, y1.*\(2, 5\)"),
+    ((IMAGE, WEIGHTS), {"box": (3, 2, 3, 4)}, ValueError, r"x0 < x1.*\(2, 5\)"),
+    ((IMAGE, WEIGHTS), {"box": (1, 4, 3, 2)}, ValueError, r"y0 < y1"),
+    ((IMAGE, WEIGHTS), {"box": (1, 2, np.nan, 4)}, ValueError, r"box must be finite"),
     ((IMAGE, WEIGHTS), {"ax": "here"}, TypeError, "ax must be one"),
 ]
 
