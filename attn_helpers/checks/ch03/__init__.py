@@ -24,10 +24,20 @@ from attn_helpers.checks.ch03.queries_keys_values import (
     fold_projections,
     scaled_dot_product_attention,
 )
+from attn_helpers.checks.ch03.strengths_and_costs import (
+    attention_multiply_adds,
+    attention_parameters,
+    crossover,
+    fit_exponent,
+)
 
 __all__ = [
     "additive_scores",
+    "attention_multiply_adds",
+    "attention_parameters",
     "calibration_error",
+    "crossover",
+    "fit_exponent",
     "fold_projections",
     "masked_softmax",
     "multi_head_attention",
