@@ -12,10 +12,10 @@ right" has a meaning. Where a person would have a choice, these conventions deci
 - English is in lower case, "I" and names apart, and has no full stop. Words are the tokens.
 
 The alignment pairs an English word with every Chinese word that demands it: "the" and "park" with
-公园; "went" with 去 and, where it stands, 了; the "to" of "to run" with 跑步 and with 去, since
-after 在 there is none; "in", "at" and "on" with 在 and the place, which decides among them, as 书
-decides that 看 is "read" and not "watch"; an auxiliary with what denies, asks, or lies in the
-future.
+公园; "went" with 去 and, where it stands, 了, but not with the time word, which asks for its form
+alone; the "to" of "to run" with 跑步 and with 去, since after 在 there is none; "in", "at" and "on"
+with 在 and the place, which decides among them, as 书 decides that 看 is "read" and not "watch"; an
+auxiliary with what denies, asks, or lies in the future.
 
 So that a word cannot be guessed from its neighbours, nearly every verb has several objects, every
 object several verbs, every activity several places, and the article depends on the place.

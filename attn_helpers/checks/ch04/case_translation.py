@@ -215,7 +215,7 @@ def chain(order, size, seed=0):
     return scores
 
 
-LINE = (chain([1, 5, 3, 7, 4, 2, 6, 5], 8), 1, 2, 12)
+LINE = (chain([1, 5, 3, 7, 4, 2, 6, 5], 8, 7), 1, 2, 12)
 LOOP = (chain([0, 4, 1, 3, 4], 6, 1), 0, 5, 9)
 
 greedy = Exercise(
