@@ -178,8 +178,6 @@ share_in_box = Exercise(
          lambda w, b, s: rounded(w, b, s, np.floor, np.floor)),
         ("You round the box to whole patches; count each patch by its covered area.",
          lambda w, b, s: rounded(w, b, s, np.round, np.round)),
-        ("You round the box to whole patches; count each patch by its covered area.",
-         lambda w, b, s: rounded(w, b, s, np.floor, lambda x: np.floor(x) + 1)),
         ("A patch counts in yours when its middle lies in the box; count it by its covered area.",
          by_middle),
         ("This is the share of area; every patch should count by its weight, too.",
@@ -226,7 +224,7 @@ def around(a, b):
     return sides.prod(-1)
 
 
-A = np.array([[2.0, 3.0, 9.0, 8.0], [0.0, 1.0, 6.0, 4.0], [5.0, 5.0, 8.0, 9.0]])
+A = np.array([[2.5, 3.25, 9.5, 8.25], [0.0, 1.0, 6.0, 4.0], [5.0, 5.0, 8.0, 9.0]])
 B = np.array([[4.0, 1.0, 12.0, 7.0], [1.0, 0.0, 3.0, 9.0], [4.0, 6.0, 9.0, 8.0]])
 APART = np.array([[20.0, 3.0, 24.0, 8.0], [0.0, 11.0, 6.0, 14.0], [0.0, 0.0, 2.0, 3.0]])
 
@@ -281,6 +279,11 @@ iou = Exercise(
                                 for x in (a, b)))),
         ("These boxes are one pixel too large: x1 and y1 are already past the box.",
          lambda a, b: overlap(a + [0, 0, 1, 1], b + [0, 0, 1, 1])),
+        ("You cut the boxes to whole pixels; they may end anywhere.",
+         lambda a, b: overlap(np.floor(a), np.floor(b))),
+        ("You round the boxes to whole pixels; they may end anywhere.",
+         lambda a, b: overlap(np.round(a), np.round(b))),
+        ("This is a percentage: 1 stands for equal boxes.", lambda a, b: 100 * overlap(a, b)),
         ("This is the mean over the boxes; return one number for each pair.",
          lambda a, b: overlap(a, b).mean()),
     ],
@@ -300,14 +303,14 @@ def mask_of(height, width, *spots):
     return mask
 
 
-SPOTS = mask_of(9, 7, (2, 3), (3, 1), (6, 4), (5, 5))
+SPOTS = mask_of(10, 9, (2, 3), (3, 1), (6, 4), (5, 6))  # not in the middle, and with gaps
 box_of_mask = Exercise(
     "box_of_mask",
     tight,
     properties=[
         Property(
             "gives x0, y0, x1, y1 of the tight box, its ends past the last pixel",
-            [(SPOTS,), (mask_of(5, 11, (1, 8), (3, 2)),)],
+            [(SPOTS,), (mask_of(6, 12, (1, 8), (3, 2)),)],
             "Which columns hold a True, `mask.any(axis=0)`? The first one is x0, the last one and "
             "one more is x1. The same for rows.",
         ),
@@ -336,6 +339,13 @@ box_of_mask = Exercise(
          lambda m: tight(m)[[1, 3, 0, 2]]),
         ("This is the box of the whole picture.",
          lambda m: np.array([0, 0, m.shape[1], m.shape[0]])),
+        ("You count the columns and rows that hold a True; a box spans the gaps between them.",
+         lambda m: np.concatenate([tight(m)[:2],
+                                   tight(m)[:2] + [m.any(0).sum(), m.any(1).sum()]])),
+        ("The box is upside down: y counts rows from the top.",
+         lambda m: (tight(m) * [1, -1, 1, -1] + [0, len(m), 0, len(m)])[[0, 3, 2, 1]]),
+        ("The box is mirrored: x counts columns from the left.",
+         lambda m: (tight(m) * [-1, 1, -1, 1] + np.array([1, 0, 1, 0]) * m.shape[1])[[2, 1, 0, 3]]),
         ("The box is one pixel too large at its start.", lambda m: tight(m) - [1, 1, 0, 0]),
         ("You take the first and the last True in reading order; the first pixel is the highest, "
          "not the leftmost.",
