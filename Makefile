@@ -104,6 +104,7 @@ lint: $(STAMP)  ## style of code and notebooks (what pre-commit checks)
 bench: $(STAMP)  ## speed beside peers, the cost of the import, the widgets in Chromium
 	@$(PY) -m benchmarks.attention $(ARGS)
 	@$(PY) -m benchmarks.programs $(ARGS)
+	@$(PY) -m benchmarks.layers $(ARGS)
 	@$(PY) -m benchmarks.import_time $(ARGS)
 	@$(PY) -m benchmarks.explorer $(ARGS)
 

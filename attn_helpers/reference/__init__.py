@@ -1,5 +1,7 @@
 """The reference: one definition for each concept, as finished in the chapter that derives it."""
 
+import importlib
+
 from attn_helpers.reference.additive import additive_scores
 from attn_helpers.reference.attention import attention
 from attn_helpers.reference.attention_backward import attention_backward
@@ -19,6 +21,18 @@ from attn_helpers.reference.patches import from_patches, to_patches
 from attn_helpers.reference.positions import alibi_slopes, rope, sinusoidal_positions
 from attn_helpers.reference.softmax import softmax
 
+_WITH_TORCH = {  # loaded at first use
+    "Decoder": "transformer",
+    "DecoderBlock": "transformer",
+    "Encoder": "transformer",
+    "EncoderBlock": "transformer",
+    "EncoderDecoder": "encoder_decoder",
+    "KeyValueCache": "key_value_cache",
+    "MultiHeadAttention": "multi_head_layer",
+    "SentenceEncoder": "sentence_encoder",
+    "recorded_weights": "multi_head_layer",
+    "torch_twin": "torch_twins",
+}
 __all__ = [
     "additive_scores",
     "alibi_slopes",
@@ -37,4 +51,11 @@ __all__ = [
     "softmax",
     "split_heads",
     "to_patches",
+    *_WITH_TORCH,
 ]
+
+
+def __getattr__(name):
+    if name in _WITH_TORCH:
+        return getattr(importlib.import_module(f"{__name__}.{_WITH_TORCH[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
