@@ -106,6 +106,7 @@ def translation_corpus(n_train=10_000, n_test=1_000, *, max_length=9, rng):
 
     Examples
     --------
+    >>> import numpy as np
     >>> pair = translation_corpus(1, 1, rng=np.random.default_rng(0)).train[0]
     >>> " ".join(pair.source), " ".join(pair.target)  # doctest: +SKIP
     ('她 明天 不 去 市场 买 花', 'tomorrow she will not go to a market to buy flowers')
