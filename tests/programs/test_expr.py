@@ -1,6 +1,8 @@
 """The language: what it reads, how it says no, and that nothing else ever happens."""
 
+import ast
 import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -51,11 +53,20 @@ def refusal(text):
     return caught.value, 1e3 * (time.perf_counter() - start)
 
 
+def python_takes(text):
+    """The milliseconds of Python's own parser: how busy the machine is with other tests."""
+    start = time.perf_counter()
+    with suppress(Exception):
+        ast.parse(text, mode="eval")
+    return 1e3 * (time.perf_counter() - start)
+
+
+@pytest.mark.filterwarnings("ignore::SyntaxWarning", "ignore::DeprecationWarning")  # 1or 2
 @pytest.mark.parametrize("text", HOSTILE + NOT_TEXT, ids=shown)
 def test_hostile_text_is_refused_at_once(text):
     error, _ = refusal(text)
-    tries = (refusal(text)[1] for _ in range(40))  # the machine may be busy with other tests
-    assert any(milliseconds < 10 for milliseconds in tries)
+    tries = (refusal(text)[1] < max(10, 3 * python_takes(text)) for _ in range(40))
+    assert any(tries)
     if error.at is not None:
         *_, line, caret, allowed = str(error).splitlines()
         assert allowed == ALLOWED and caret.strip() == "^"
