@@ -1,6 +1,6 @@
 """Data of the course: generated with the truth known, or real and taken from a package."""
 
-import importlib
+from attn_helpers.lazy import loader
 
 _HOMES = {
     "READINGS": "sentence",
@@ -30,11 +30,7 @@ _HOMES = {
 
 __all__ = sorted(_HOMES)
 
-
-def __getattr__(name):
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+__getattr__ = loader(__name__, _HOMES)
 
 
 def __dir__():

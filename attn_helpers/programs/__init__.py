@@ -1,7 +1,6 @@
 """Attention as a program: one line that runs in NumPy, PyTorch, FlexAttention and the browser."""
 
-import importlib
-
+from attn_helpers.lazy import loader
 from attn_helpers.programs.expr import ProgramError
 from attn_helpers.programs.makers import mask_from, per_head, program, program_from_json
 from attn_helpers.programs.program import Program
@@ -17,8 +16,4 @@ __all__ = [
     *_WITH_TORCH,
 ]
 
-
-def __getattr__(name):
-    if name in _WITH_TORCH:
-        return getattr(importlib.import_module(f"{__name__}.{_WITH_TORCH[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = loader(__name__, _WITH_TORCH)

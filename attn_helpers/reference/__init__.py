@@ -1,7 +1,6 @@
 """The reference: one definition for each concept, as finished in the chapter that derives it."""
 
-import importlib
-
+from attn_helpers.lazy import loader
 from attn_helpers.reference.additive import additive_scores
 from attn_helpers.reference.attention import attention
 from attn_helpers.reference.attention_backward import attention_backward
@@ -54,8 +53,4 @@ __all__ = [
     *_WITH_TORCH,
 ]
 
-
-def __getattr__(name):
-    if name in _WITH_TORCH:
-        return getattr(importlib.import_module(f"{__name__}.{_WITH_TORCH[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = loader(__name__, _WITH_TORCH)

@@ -3,7 +3,7 @@
 A widget is imported when it is first asked for, so that the package stays light without one.
 """
 
-import importlib
+from attn_helpers.lazy import loader
 
 _MODULES = {
     "AlignmentView": "alignment_view",
@@ -18,11 +18,7 @@ _MODULES = {
 
 __all__ = sorted(_MODULES)
 
-
-def __getattr__(name):
-    if name in _MODULES:
-        return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
-    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+__getattr__ = loader(__name__, _MODULES)
 
 
 def __dir__():
