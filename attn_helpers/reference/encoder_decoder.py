@@ -18,6 +18,27 @@ from attn_helpers.reference.transformer import Decoder, Encoder
 __all__ = ["EncoderDecoder"]
 
 
+def check_tokens(tokens):
+    """Refuse what are not whole numbers of the shape (batch, seq)."""
+    if tokens.ndim != 2 or tokens.is_floating_point():
+        raise ValueError(
+            "tokens must be whole numbers of the shape (batch, seq): "
+            f"{shapes(tokens=tokens)}, {tokens.dtype}"
+        )
+
+
+def padding_mask(keep, **source):
+    """Turn `keep`, (batch, seq) as the named source has it, into a mask for all heads, or None."""
+    if keep is None:
+        return None
+    ((name, tokens),) = source.items()
+    if keep.shape != tokens.shape[:2]:
+        raise ValueError(
+            f"keep must have the shape (batch, seq) of {name}: {shapes(keep=keep, **source)}"
+        )
+    return keep[:, None, None]
+
+
 class Embedding(nn.Module):
     """Token numbers to vectors, to which each adds its position: see `sinusoidal_positions`.
 
@@ -32,11 +53,7 @@ class Embedding(nn.Module):
 
     def forward(self, tokens, start=0):
         """Turn whole numbers, (batch, seq), into vectors, (batch, seq, d_model)."""
-        if tokens.ndim != 2 or tokens.is_floating_point():
-            raise ValueError(
-                "tokens must be whole numbers of the shape (batch, seq): "
-                f"{shapes(tokens=tokens)}, {tokens.dtype}"
-            )
+        check_tokens(tokens)
         x = self.table(tokens) * math.sqrt(self.table.embedding_dim)
         positions = start + np.arange(tokens.shape[1])
         places = torch.from_numpy(sinusoidal_positions(positions, x.shape[-1])).to(x)
@@ -109,19 +126,10 @@ class EncoderDecoder(nn.Module):
 
     def encode(self, source, *, keep=None):
         """Return the memory, of shape (batch, n_source, d_model)."""
-        return self.encoder(self.source(source), mask=_mask(keep, source))
+        return self.encoder(self.source(source), mask=padding_mask(keep, source=source))
 
     def decode(self, target, memory, *, keep=None, caches=None):
         """Return the scores; with caches from ``decoder.new_caches()``, `target` is what is new."""
         x = self.target(target, start=caches[0].length if caches else 0)
-        mask = _mask(keep, memory)
+        mask = padding_mask(keep, source=memory)
         return self.logits(self.decoder(x, memory, memory_mask=mask, caches=caches))
-
-
-def _mask(keep, source):
-    """Turn (batch, n_source) into a mask for all heads and queries."""
-    if keep is None:
-        return None
-    if keep.shape != source.shape[:2]:
-        raise ValueError(f"keep must be (batch, n_source): {shapes(keep=keep, source=source)}")
-    return keep[:, None, None]

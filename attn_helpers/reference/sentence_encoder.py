@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from attn_helpers.arguments import shapes
+from attn_helpers.reference.encoder_decoder import check_tokens, padding_mask
 from attn_helpers.reference.transformer import Encoder
 
 __all__ = ["SentenceEncoder"]
@@ -77,6 +78,7 @@ class SentenceEncoder(nn.Module):
         model.load_bert(load_file(folder / "model.safetensors"))
         model.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         model.tokenizer.enable_padding(pad_id=config["pad_token_id"])  # to the longest text
+        model.tokenizer.no_truncation()  # too long a text is an error, not cut off in silence
         return model.eval()
 
     def load_bert(self, tensors):
@@ -141,23 +143,18 @@ class SentenceEncoder(nn.Module):
         -------
         Tensor of shape (batch, seq, d_model)
         """
-        given = shapes(tokens=tokens) if keep is None else shapes(tokens=tokens, keep=keep)
-        if tokens.ndim != 2 or tokens.is_floating_point():
-            raise ValueError(f"tokens must be whole numbers of the shape (batch, seq): {given}")
-        if tokens.shape[1] > len(self.positions.weight):
-            raise ValueError(f"the encoder reads {len(self.positions.weight)} tokens: {given}")
-        if keep is not None and keep.shape != tokens.shape:
-            raise ValueError(f"keep must have the shape of tokens: {given}")
+        check_tokens(tokens)
+        limit = self.positions.num_embeddings
+        if tokens.shape[1] > limit:
+            raise ValueError(f"the encoder reads {limit} tokens: {shapes(tokens=tokens)}")
         places = torch.arange(tokens.shape[1], device=tokens.device)
         x = self.words(tokens) + self.positions(places) + self.segments.weight[0]
-        return self.encoder(self.norm(x), mask=None if keep is None else keep[:, None, None])
+        return self.encoder(self.norm(x), mask=padding_mask(keep, tokens=tokens))
 
     def read(self, texts):
         """Turn texts into tokens and keep, (batch, seq) each, padded to the longest text."""
         if isinstance(texts, str) or not len(texts):
             raise ValueError(f"texts must be a list of at least one text, but it is {texts!r}")
-        # a text that is too long for the encoder is an error in forward, not cut off in silence
-        self.tokenizer.no_truncation()
         read = self.tokenizer.encode_batch(list(texts))
         tokens, keep = ([getattr(one, name) for one in read] for name in ("ids", "attention_mask"))
         device = self.words.weight.device
