@@ -17,9 +17,12 @@ HEADER = """\
 # The lock: every package of the course at one version. Written by `make lock`; do not edit.
 # What CUDA needs is not listed: the Linux build of torch names those packages, pinned, itself.
 """
-# torch is pinned because recorded figures depend on it; the others have newer releases that
-# no longer install on Python 3.11, and every Python is to have the same version.
-CONSTRAINTS = ["torch==2.13.0", "numpy<2.5", "scipy<1.18", "contourpy<1.4", "networkx<3.7"]
+# torch is pinned because recorded figures depend on it. A kernel of ipykernel 7 now and then
+# never answers (see github.com/microsoft/vscode-jupyter/issues/17228). The others have newer
+# releases that no longer install on Python 3.11, and every Python is to have the same version.
+CONSTRAINTS = [
+    "torch==2.13.0", "ipykernel<7", "numpy<2.5", "scipy<1.18", "contourpy<1.4", "networkx<3.7",
+]  # fmt: skip
 CUDA = re.compile(r"(nvidia-|cuda-|triton\b)")
 
 
