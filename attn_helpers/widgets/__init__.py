@@ -14,6 +14,7 @@ _MODULES = {
     "ProgramEditor": "program_editor",
     "SoftmaxSaturation": "softmax_saturation",
     "SoftmaxTemperature": "softmax_temperature",
+    "TrainingFilm": "training_film",
 }
 
 __all__ = sorted(_MODULES)

@@ -36,9 +36,6 @@ export function isDrawable({ sentences, names, sentence, model, query, source, t
   );
 }
 
-/** Place of the largest weight, the first of equal ones. @param {number[]} row */
-export const bestOf = (row) => row.indexOf(Math.max(...row));
-
 /** The source words that a target word comes from. @param {number[][] | null} known */
 export const knownOf = (known, query) =>
   (known ?? []).filter(([i]) => i === query).map(([, j]) => j);

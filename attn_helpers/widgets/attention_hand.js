@@ -38,10 +38,7 @@ export function figureInHand({
   let chosenKey = null; // by click or arrow key; else the key of the largest weight
   let hovered = null;
 
-  function largestKey() {
-    const row = view.weights[view.state.query];
-    return row.indexOf(Math.max(...row));
-  }
+  const largestKey = () => bestOf(view.weights[view.state.query]);
 
   const atHand = () => hovered ?? { query: view.state.query, key: chosenKey ?? largestKey() };
 

@@ -32,15 +32,22 @@ def check_weights(weights):
         raise ValueError(
             f"weights must be (n_heads, n_q, n_k), with layers in front or not: {every}"
         )
-    n_layers, n_heads = ((1,) + weights.shape[:-2])[-2:]
-    if not (1 <= n_layers <= MOST_LAYERS and 1 <= n_heads <= MOST_HEADS):
-        raise ValueError(f"1 to {MOST_LAYERS} layers of 1 to {MOST_HEADS} heads fit: {every}")
+    check_heads(weights)
     if weights.size and (weights.min() < 0 or weights.max() > 1 + 1e-6):
         low, high = weights.min(), weights.max()
         raise ValueError(
             f"weights must lie in [0, 1], but they go from {low:.4g} to {high:.4g}: {every}"
         )
     return weights.astype(np.promote_types(weights.dtype, np.float32), copy=False)
+
+
+def check_heads(weights):
+    """Refuse more layers or heads than a grid of small maps can hold."""
+    n_layers, n_heads = ((1,) + weights.shape[:-2])[-2:]
+    if not (1 <= n_layers <= MOST_LAYERS and 1 <= n_heads <= MOST_HEADS):
+        raise ValueError(
+            f"1 to {MOST_LAYERS} layers of 1 to {MOST_HEADS} heads fit: {shapes(weights=weights)}"
+        )
 
 
 class HeadGrid(CheckedWidget):
@@ -76,8 +83,8 @@ class HeadGrid(CheckedWidget):
     HeadGrid(6 layers of 12 heads, 2 queries, 2 keys)
     """
 
-    _esm = script("attention", "attention_figure", "attention_hand", "head_grid")
-    _css = style("attention_figure", "head_grid")
+    _esm = script("attention", "attention_figure", "attention_hand", "head_maps", "head_grid")
+    _css = style("attention_figure", "head_maps", "head_grid")
 
     tokens = Checked(partial(check_names, "tokens")).tag(sync=True)
     key_tokens = Checked(check_keys).tag(sync=True)
@@ -121,10 +128,14 @@ class HeadGrid(CheckedWidget):
         n_layers, n_heads = ((1,) + weights.shape[:-2])[-2:]
         return {"layer": n_layers, "head": n_heads, "query": n_q}
 
-    def __repr__(self):
-        n_layers, n_heads, n_q = self._sizes().values()
+    def _counted(self):
+        """Return how many heads, queries and keys there are, in words."""
+        n_layers, n_heads, n_q, *_ = self._sizes().values()
         counts = {"query queries": n_q, "key keys": self.weights.shape[-1]}
         sizes = [f"{n} {names.split()[n != 1]}" for names, n in counts.items()]
         heads = f"{n_heads} head{'s' * (n_heads != 1)}"
         heads = f"{n_layers} layers of {heads}" if n_layers > 1 else heads
-        return f"HeadGrid({', '.join([heads, *sizes])})"
+        return ", ".join([heads, *sizes])
+
+    def __repr__(self):
+        return f"HeadGrid({self._counted()})"

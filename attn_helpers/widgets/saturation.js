@@ -106,11 +106,3 @@ export function frameOf(trace) {
   const marks = [-tick, 0, tick].filter((mark) => mark >= low && mark <= high);
   return { low: 1.06 * low, high: 1.06 * high, marks };
 }
-
-/** A line through points. @param {number[][]} points */
-export function pathOf(points) {
-  return `M${points.map(([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`).join("L")}`;
-}
-
-/** A number on an axis. @param {number} value */
-export const axisText = (value) => String(Number(value.toPrecision(3))).replaceAll("-", "\u2212");

@@ -32,6 +32,9 @@ export function entropyBits(weights) {
   return weights.reduce((sum, w) => (w > 0 ? sum - w * Math.log2(w) : sum), 0);
 }
 
+/** Place of the largest weight, the first of equal ones. @param {ArrayLike<number>} row */
+export const bestOf = (row) => row.indexOf(Math.max(...row));
+
 /** @param {unknown} value */
 export function isTemperature(value) {
   return Number.isFinite(value) && value > 0;
@@ -54,7 +57,9 @@ export function placeOf(temperature) {
 
 const TYPES = {
   float64: Float64Array, float32: Float32Array, bool: Uint8Array, uint8: Uint8Array,
+  uint16: Uint16Array, // weights from 0 to 1, packed by base.py
 };
+const PACKED_ONE = 65535; // the weight 1 there
 const decoded = new WeakMap();
 
 /**
@@ -75,7 +80,8 @@ function decode({ shape, dtype, bytes }) {
   const size = shape.reduce((product, n) => product * n, Type.BYTES_PER_ELEMENT);
   if (size !== bytes.byteLength) return undefined;
   const start = bytes.byteOffset;
-  const data = new Type(bytes.buffer.slice(start, start + size)); // the copy is aligned
+  const values = new Type(bytes.buffer.slice(start, start + size)); // the copy is aligned
+  const data = dtype === "uint16" ? new Float32Array(values).map((x) => x / PACKED_ONE) : values;
   return data.every(Number.isFinite) ? { shape, data } : undefined;
 }
 

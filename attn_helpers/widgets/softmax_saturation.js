@@ -2,15 +2,13 @@
 // grows; below them the gradient that gets through and the entropy, beside them the weights.
 //
 // Traits: products (array of shape (1, n_k, d_max)), d_k (int), scale ("none", "sqrt", "linear").
-// In front of this text stand shared.js and saturation.js (maths and geometry).
+// In front of this text stand shared.js, panel.js and saturation.js (maths and geometry).
 
 // ---------------------------------------------------------------------------- constants
 
 const TRAITS = ["products", "d_k", "scale"];
 const MOST_KEYS = 16;
 const FINE = 32; // points of a line in a doubling of d_k
-const GUTTER = 34; // px left of the panels, for their numbers
-const EDGE = 10; // px right of them: half the slider's thumb, which stands above the marker
 const MOST_JACOBIAN = 0.5; // two keys that share the weight
 const SPOKEN = ["no scale", "scale 1 over root d k", "scale 1 over d k"];
 const COLUMNS = ["Jacobian norm", "entropy"].flatMap((number) =>
@@ -33,34 +31,6 @@ export function isDrawable({ n_k, d_max, d_k, place }) {
 
 const isSize = (d_k, d_max) => Number.isInteger(d_k) && d_k >= FEWEST && d_k <= d_max;
 
-// ---------------------------------------------------------------------------- panels
-
-/** A title with a number, and a drawing over d_k. */
-function panel(height, ...title) {
-  const value = element("data");
-  const drawing = vector("svg", { height, "aria-hidden": "true" });
-  const head = element("div", { class: "attn-saturation-title" }, element("span", {}, ...title), value);
-  return { node: element("div", {}, head, drawing), drawing, value, height };
-}
-
-/**
- * Fill a panel.
- * @param {{ low: number, high: number, marks: number[], width: number, dots: number }} axes
- * @param {(yOf: (value: number) => number) => Node[]} lines
- */
-function fill(one, { low, high, marks, width, dots }, lines) {
-  const yOf = (value) => 4 + ((high - value) / (high - low)) * (one.height - 8);
-  const across = marks.flatMap((value) => [
-    vector("path", { class: "level", d: `M${GUTTER} ${yOf(value)}H${width}` }),
-    vector("text", { x: GUTTER - 6, y: yOf(value) }, axisText(value)),
-  ]);
-  const marker = vector("path", { class: "marker" });
-  const points = Array.from({ length: dots }, () => vector("circle", { r: 3.5 }));
-  one.drawing.setAttribute("width", width);
-  one.drawing.replaceChildren(...across, marker, ...lines(yOf), ...points);
-  Object.assign(one, { yOf, marker, points });
-}
-
 // ---------------------------------------------------------------------------- render
 
 function render({ model, el }) {
@@ -79,7 +49,7 @@ function render({ model, el }) {
   });
   const number = numberField({ min: FEWEST, step: 1 }, (d_k) => isSize(d_k, state?.d_max), (d_k) =>
     change({ d_k }));
-  const ticks = element("div", { class: "attn-saturation-ticks", "aria-hidden": "true" });
+  const ticks = panelTicks();
   const told = element("p", { class: "attn-saturation-told" });
   const panels = {
     scores: panel(132, "standard deviation of the ", element("b", {}, "scores")),
@@ -92,14 +62,11 @@ function render({ model, el }) {
   const keysTable = foldedTable(drawTables);
   const sizesTable = foldedTable(drawTables, "Show all d_k as table");
   const spoken = element("output", { class: "attn-spoken" });
-  const figure = element(
-    "div", { class: "attn-saturation-figure" }, range, ticks,
-    ...Object.values(panels).map(({ node }) => node),
-  );
+  const figure = panelFigure(range, ticks.node, ...Object.values(panels));
   const keys = element(
     "div", {},
     element(
-      "div", { class: "attn-saturation-title" }, element("b", {}, "effective keys"),
+      "div", { class: "attn-panel-title" }, element("b", {}, "effective keys"),
       element("span", {}, effective, " ", most),
     ), list,
   );
@@ -113,7 +80,6 @@ function render({ model, el }) {
     element("div", { class: "attn-saturation-body" }, figure, keys),
     keysTable.node, sizesTable.node, spoken,
   );
-  figure.style.setProperty("--gutter", `${GUTTER - EDGE}px`);
   el.append(root);
 
   // ---- STATE
@@ -126,7 +92,7 @@ function render({ model, el }) {
   let width = 0;
 
   const change = (values) => setTraits(model, values);
-  const xOf = (d_k) => GUTTER + shareOf(d_k, state.d_max) * (width - GUTTER - EDGE);
+  const xOf = (d_k) => panelX(shareOf(d_k, state.d_max), width);
 
   // ---- DRAW
   function draw() {
@@ -150,11 +116,8 @@ function render({ model, el }) {
     sizes = sizesFor(d_max, FINE);
     traces = SCALES.map((_, place) => sizes.map((d_k) => outcome(sums, d_k, place)));
     const powers = sizesFor(d_max, 1);
-    ticks.replaceChildren(...powers.filter((_, i) => powers.length < 7 || i % 2 === 0).map((d_k) => {
-      const tick = element("span", {}, d_k);
-      tick.style.left = `${100 * shareOf(d_k, d_max)}%`;
-      return tick;
-    }));
+    const ticked = powers.filter((_, i) => powers.length < 7 || i % 2 === 0);
+    ticks.fill(ticked, (d_k) => shareOf(d_k, d_max));
     rows = sums.map((_, j) => {
       const [score, weight] = [element("data"), element("data")];
       const bar = element("span");
@@ -186,7 +149,7 @@ function render({ model, el }) {
     const { n_k, place } = state;
     const trace = traces[place];
     const points = (values, yOf) => values.map((value, i) => [xOf(sizes[i]), yOf(value)]);
-    fill(panels.scores, { ...frameOf(trace), width, dots: n_k }, (yOf) => {
+    fillPanel(panels.scores, { ...frameOf(trace), width, dots: n_k }, (yOf) => {
       const [above, below] = [1, -1].map((sign) =>
         points(trace.map(({ mean, spread }) => mean + sign * spread), yOf));
       return [
@@ -197,7 +160,7 @@ function render({ model, el }) {
       ];
     });
     for (const [name, high] of [["jacobian", MOST_JACOBIAN], ["entropy", Math.log2(n_k)]]) {
-      fill(panels[name], { low: 0, high, marks: [0, high], width, dots: 1 }, (yOf) =>
+      fillPanel(panels[name], { low: 0, high, marks: [0, high], width, dots: 1 }, (yOf) =>
         SCALES.map((one, at) => vector("path", {
           class: `curve ${one.name}${at === place ? " chosen" : ""}`,
           d: pathOf(points(traces[at].map((outcome) => outcome[name]), yOf)),
@@ -208,15 +171,9 @@ function render({ model, el }) {
   function drawMarker() {
     const x = xOf(state.d_k);
     const { scores, jacobian, entropy } = result;
-    const top = scores.indexOf(Math.max(...scores));
+    const top = bestOf(scores);
     const values = { scores, jacobian: [jacobian], entropy: [entropy] };
-    for (const [name, { marker, points, yOf, height }] of Object.entries(panels)) {
-      marker.setAttribute("d", `M${x} 0V${height}`);
-      points.forEach((point, j) => {
-        point.setAttribute("cx", x);
-        point.setAttribute("cy", yOf(values[name][j]));
-      });
-    }
+    for (const [name, one] of Object.entries(panels)) markPanel(one, x, values[name]);
     for (const list of [panels.scores.points, panels.scores.drawing.querySelectorAll(".key")]) {
       list.forEach((node, j) => node.classList.toggle("top", j === top));
     }

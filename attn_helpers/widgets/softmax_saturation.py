@@ -89,8 +89,8 @@ class SoftmaxSaturation(CheckedWidget):
     array([0., 0., 0., 0., 0., 0., 0., 1.])
     """
 
-    _esm = script("saturation", "softmax_saturation")
-    _css = style("softmax_saturation")
+    _esm = script("panel", "saturation", "softmax_saturation")
+    _css = style("panel", "softmax_saturation")
 
     products = Array(check_products)
     d_k = Checked(check_d_k).tag(sync=True)

@@ -144,6 +144,7 @@ RENDER = """async (script) => {
 SET = """(traits) => {
   const types = {
     float64: Float64Array, float32: Float32Array, bool: Uint8Array, uint8: Uint8Array,
+    uint16: Uint16Array,
   };
   for (const [name, value] of Object.entries(traits)) {
     if (!value?.dtype) model.set(name, value);
@@ -155,7 +156,7 @@ SET = """(traits) => {
 
 def wire(traits):
     """Traits as JSON for the page: an array as its numbers."""
-    kinds = {"float64": "<f8", "float32": "<f4", "bool": "u1", "uint8": "u1"}
+    kinds = {"float64": "<f8", "float32": "<f4", "bool": "u1", "uint8": "u1", "uint16": "<u2"}
     values = {}
     for name, value in traits.items():
         if isinstance(value, dict) and value.get("bytes") == b"":

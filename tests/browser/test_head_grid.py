@@ -16,6 +16,7 @@ from tests.browser.bare_page import (
 pytest.importorskip("anywidget")
 
 
+from attn_helpers.data import encoder_attention  # noqa: E402
 from attn_helpers.diagnostics import signature  # noqa: E402
 from attn_helpers.plots.style import colours  # noqa: E402
 from attn_helpers.widgets import HeadGrid  # noqa: E402
@@ -198,20 +199,53 @@ def test_nothing_is_left_after_cleanup(page, in_hand):
     check_nothing_is_left(page, in_hand[0], "head", 1)
 
 
-def test_a_step_over_72_heads_of_64_tokens_is_within_a_frame(page, show):
-    (view,) = show(drawn(n_layers=6, n_heads=12, n=64))
-    times = view.get_by_role("grid").first.evaluate(
-        """async (grid) => {
-          const times = [];
-          for (let step = 0; step < 40; step++) {
-            await new Promise(requestAnimationFrame);
-            const key = step % 20 < 10 ? "ArrowRight" : "ArrowLeft";
-            const start = performance.now();
-            grid.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
-            times.push(performance.now() - start);
-          }
-          return times;
-        }"""
-    )
+# How long the script of so many events takes, in ms each; `event(step)` makes one.
+TIMES = """async (grid, event) => {
+  const times = [];
+  for (let step = 0; step < 72; step++) {
+    await new Promise(requestAnimationFrame);
+    const [target, made] = eval(event)(grid, step);
+    const start = performance.now();
+    target.dispatchEvent(made);
+    times.push(performance.now() - start);
+  }
+  return times;
+}"""
+KEY = """(grid, step) => {
+  const key = step % 20 < 10 ? "ArrowRight" : "ArrowLeft";
+  return [grid, new KeyboardEvent("keydown", { key, bubbles: true })];
+}"""
+CLICK = """(grid, step) => {
+  return [grid.querySelectorAll("canvas")[step], new MouseEvent("click", { bubbles: true })];
+}"""
+
+
+@pytest.mark.parametrize("event", [KEY, CLICK], ids=["key", "click"])
+def test_a_step_over_72_heads_of_64_tokens_is_within_a_frame(show, event):
+    widget = drawn(n_layers=6, n_heads=12, n=64)
+    (view,) = show(widget)
+    times = view.get_by_role("grid").first.evaluate(TIMES, event)
     print(f"script, ms a step: median {np.median(times):.2f}, p95 {np.percentile(times, 95):.2f}")
     assert np.median(times) < 16
+    if event == CLICK:
+        assert view.evaluate(SHOWN)["title"] == "layer 5, head 11"
+
+
+def test_every_map_of_a_real_encoder_opens_by_click_and_by_key(show):
+    pytest.importorskip("tokenizers")
+    encoder = encoder_attention("Yesterday I went to the park to run")
+    widget = HeadGrid(encoder.tokens, encoder.weights)
+    assert widget.weights.shape[:2] == (6, 12)
+    (view,) = show(widget)
+    for layer, head in ((5, 11), (0, 3), (3, 0), (2, 7)):
+        view.get_by_role("gridcell", name=f"layer {layer}, head {head}", exact=True).click()
+        widget.set(layer=layer, head=head)
+        check(view, widget)
+    grid = view.get_by_role("grid", name="6 layers down, 12 heads across; arrow keys choose")
+    for key, place in (
+        ("ArrowDown", (3, 7)), ("End", (3, 11)), ("ArrowRight", (3, 11)), ("ArrowUp", (2, 11)),
+        ("ArrowLeft", (2, 10)), ("Home", (2, 0)),
+    ):  # fmt: skip
+        grid.press(key)
+        widget.set(layer=place[0], head=place[1])
+        check(view, widget)

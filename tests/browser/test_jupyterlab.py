@@ -53,6 +53,17 @@ EDITOR_CELLS = [
     "print(json.dumps([repr(e.program), e.weights.tolist(), e.query]))",
     "e.program = mode('causal') & mode('recency')",
 ]
+FILM_CELLS = [
+    "import json, numpy as np\n"
+    "from attn_helpers.widgets import TrainingFilm\n"
+    "rng = np.random.default_rng(0)\n"
+    "weights = rng.dirichlet(np.ones(3), size=(4, 2, 2))\n"
+    "f = TrainingFilm(['a', 'b'], weights, list('xyz'), steps=[0, 2, 5, 9], losses=rng.random(9))\n"
+    "f",
+    "f",
+    "print(json.dumps([f.frame, f.head, f.query, f.weights.tolist(), f.losses.tolist()]))",
+    "f.set(weights=weights[::-1], losses=1 + f.losses, frame=1)",
+]
 KERNEL_READY = """async () => {
   const { sessionContext } = jupyterapp.shell.currentWidget;
   await sessionContext.ready;
@@ -197,6 +208,13 @@ def explorer(page, lab):
 def editor(page, lab):
     """A notebook of ProgramEditor."""
     yield opened(page, lab, EDITOR_CELLS, "tau")
+    close(page)
+
+
+@pytest.fixture
+def film(page, lab):
+    """A notebook of TrainingFilm."""
+    yield opened(page, lab, FILM_CELLS, "step")
     close(page)
 
 
@@ -386,6 +404,41 @@ def test_a_typed_turned_and_painted_program_is_the_program_in_python(editor):
     editor.run(3)
     assert edited(editor) == 'program("j <= i") & program("s - slope * abs(i - j)", slope=0.5)'
     assert view.get_by_role("textbox", name="mask A").input_value() == "j <= i"
+
+
+def watched(notebook):
+    """Ask Python for the film, and hold both views to it; return the frame, head and query."""
+    frame, head, query, weights, losses = json.loads(notebook.run(2))
+    loss = [*losses, losses[-1]][[0, 2, 5, 9][frame]]
+    for index in (0, 1):
+        view = notebook.cell(index).locator(".attn-film")
+        view.locator(f".attn-panel-title data[value='{loss!r}']").wait_for()
+        bars = view.locator(".bar").evaluate_all(
+            "all => all.map((bar) => bar.getAttribute('height') / 64)"
+        )
+        np.testing.assert_allclose(bars, weights[frame][0][head][query], rtol=0, atol=1e-5)
+    return frame, head, query
+
+
+def test_a_film_slides_and_plays_in_every_view_and_in_python(film):
+    page, view = film.page, film.cell(0).locator(".attn-film")
+    assert watched(film) == (0, 0, 0)
+    film.slider(0, "step").focus()
+    for key in "ArrowRight", "End", "ArrowDown", "PageDown", "ArrowUp":
+        page.keyboard.press(key)
+    assert watched(film) == (1, 0, 0)
+    view.get_by_role("grid").first.focus()
+    page.keyboard.press("ArrowRight")
+    view.get_by_role("grid").last.focus()
+    page.keyboard.press("ArrowDown")
+    assert watched(film) == (1, 1, 1)
+    film.run(3)
+    assert watched(film) == (1, 1, 1)
+    view.get_by_role("button", name="Play").press("Enter")
+    view.get_by_role("button", name="Pause").wait_for()
+    view.get_by_role("button", name="Play").wait_for()  # at its end
+    assert watched(film) == (3, 1, 1)
+    assert page.locator(".jp-Notebook .jp-CodeCell").count() == len(FILM_CELLS)
 
 
 def test_the_first_chapter_runs(page, lab):

@@ -22,7 +22,7 @@ from attn_helpers.widgets import SoftmaxSaturation
 
 TRAITS = ("products", "d_k", "scale")
 SCALES = ("none", "sqrt", "linear")
-READY = ".attn-saturation-figure .marker"
+READY = ".attn-panels .marker"
 show = views_of(".attn-saturation", READY, tables=True)
 
 # What one view shows, with its numbers at full precision; its tables must be open.
@@ -30,10 +30,10 @@ SHOWN = """view => {
   const all = (name, from = view) => [...from.querySelectorAll(name)];
   const number = (node) => Number(node.value);
   const rows = all(".attn-saturation-rows > div:not(.attn-saturation-head)");
-  const [spread, jacobian, entropy, effective] = all(".attn-saturation-title data").map(number);
+  const [spread, jacobian, entropy, effective] = all(".attn-panel-title data").map(number);
   const [keys, sizes] = all("table").map((table) => [...table.tBodies[0].rows].map((row) =>
     [row.cells[0].textContent, ...all("data", row).map(number)]));
-  const figure = view.querySelector(".attn-saturation-figure");
+  const figure = view.querySelector(".attn-panels");
   const thumb = view.querySelector("[type=range]").getBoundingClientRect();
   const share = view.querySelector("[type=range]").valueAsNumber;
   return {
@@ -100,7 +100,7 @@ def test_dots_stand_on_their_lines_at_their_numbers(show, scale):
     widget = made(d_k=32, scale=scale)
     (view,) = show(widget)
     for mark in range(3):
-        panel = view.locator(".attn-saturation-figure svg").nth(mark)
+        panel = view.locator(".attn-panels svg").nth(mark)
         heights = panel.evaluate(
             """(svg) => {
               const all = (name) => [...svg.querySelectorAll(name)];

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { load } from "./load.mjs";
 
 const { isDrawable, read, rowsOf, signatureOf } = await load(
-  "attention", "attention_figure", "head_grid",
+  "attention", "attention_figure", "head_maps", "head_grid",
 );
 
 function wire(shape, values) {

@@ -3,5 +3,5 @@ import { readFileSync } from "node:fs";
 
 import { load } from "./load.mjs";
 
-const { signatureOf } = await load("attention", "attention_figure", "head_grid");
+const { signatureOf } = await load("attention", "attention_figure", "head_maps", "head_grid");
 console.log(JSON.stringify(JSON.parse(readFileSync(0, "utf8")).map(signatureOf)));

@@ -6,7 +6,7 @@ import { load } from "./load.mjs";
 const {
   axisText, frameOf, isDrawable, jacobianNorm, outcome, pathOf, read, runningSums, shareOf, sizeAt,
   sizesFor, stepped, verdict,
-} = await load("saturation", "softmax_saturation");
+} = await load("panel", "saturation", "softmax_saturation");
 
 const PRODUCTS = [
   1, -2, 0.5, 3, -1, 0.25, 2, -0.5,
