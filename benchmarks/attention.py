@@ -1,26 +1,27 @@
-"""NumPy attention as readers call it, beside torch's fused kernel, on one thread.
+"""Attention beside torch's fused kernel (SDPA), on one thread: forward, backward, memory.
 
     python -m benchmarks.attention
 
-float32, 8 heads, d_k 64, processor time as a ratio to torch SDPA. At n = 1024 each form of ours
-has a bar; the script exits 1 above one. `attention` and the textbook form also return the
-weights, which neither SDPA nor the forms in blocks ever hold.
+float32, 8 heads, d_k 64, processor time. `attention` and the textbook forms also return the
+weights, which neither SDPA nor the forms in blocks ever hold. The bars are for n = 1024.
 """
 
-import statistics
-import sys
 import time
 from functools import partial
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from attn_helpers import attention
-from attn_helpers.reference import blockwise_attention
-from benchmarks.timing import interleaved, ratio
+from attn_helpers.programs import torch_attention
+from attn_helpers.reference import attention_backward, blockwise_attention
+from benchmarks.memory import can_measure, peak_mib
+from benchmarks.record import Bar, Row, Suite, finish, timed
+from benchmarks.timing import interleaved
 
-SIZES = (64, 256, 1024)
-BARS = {"attention": 2.6, "key blocks": 1.7, "query chunks": 1.5, "both": 1.7}
+SIZES = {64: 200, 256: 60, 1024: 15}  # how often each runs
+BARS = {"attention": 2.6, "key blocks": 1.7, "query chunks": 1.5, "blocks of both": 1.7}
 
 
 def textbook(q, k, v):
@@ -31,42 +32,72 @@ def textbook(q, k, v):
     return weights @ v, weights
 
 
-def measure(n):
-    """Return the seconds of every form on `n` tokens, timed in turns."""
+def torch_textbook(q, k, v):
+    """Do the same in torch."""
+    return (q @ k.mT / q.shape[-1] ** 0.5).softmax(-1) @ v
+
+
+def arrays(n):
+    """Return q, k, v and a gradient of the output as arrays, and the same as tensors."""
     rng = np.random.default_rng(0)
-    q, k, v = (rng.standard_normal((8, n, 64), dtype=np.float32) for _ in range(3))
-    tensors = [torch.from_numpy(array)[None] for array in (q, k, v)]
-    forms = {
-        "sdpa": partial(torch.nn.functional.scaled_dot_product_attention, *tensors),
+    made = [rng.standard_normal((8, n, 64), dtype=np.float32) for _ in range(4)]
+    return made, [torch.from_numpy(array)[None] for array in made]
+
+
+def forward(n):
+    """Return the forms of a forward pass, by name."""
+    (q, k, v, _), (*tensors, _) = arrays(n)
+    return {
+        "SDPA": partial(F.scaled_dot_product_attention, *tensors),
+        "torch_attention": partial(torch_attention, *tensors),
+        "textbook in torch": partial(torch_textbook, *tensors),
         "textbook": partial(textbook, q, k, v),
         "attention": partial(attention, q, k, v),
         "key blocks": partial(blockwise_attention, q, k, v, q_block=None, k_block=256),
         "query chunks": partial(blockwise_attention, q, k, v, q_block=128, k_block=None),
-        "both": partial(blockwise_attention, q, k, v),
+        "blocks of both": partial(blockwise_attention, q, k, v),
     }
-    return interleaved(forms, clock=time.process_time)
 
 
-def main():
-    """Print a table of ratios to SDPA, and hold the largest size to the bars."""
+def backward(n):
+    """Return the forms of forward and backward pass together, by name."""
+    (q, k, v, d_out), (*tensors, grad) = arrays(n)
+    tensors = [x.requires_grad_() for x in tensors]
+
+    def by_autograd(form):
+        return torch.autograd.grad(form(*tensors), tensors, grad)
+
+    return {
+        "SDPA": partial(by_autograd, F.scaled_dot_product_attention),
+        "torch_attention": partial(by_autograd, torch_attention),
+        "textbook in torch": partial(by_autograd, torch_textbook),
+        "attention_backward": partial(attention_backward, q, k, v, d_out),
+    }
+
+
+def measure():
+    """Yield the suites."""
     torch.set_num_threads(1)
-    print(f"numpy {np.__version__}, torch {torch.__version__}, one thread, ratio to torch SDPA")
-    print("    n   SDPA ms" + "".join(f"{name:>14}" for name in ("textbook", *BARS)))
-    for n in SIZES:
-        seconds = measure(n)
-        ratios = {name: ratio(seconds, name, "sdpa") for name in ("textbook", *BARS)}
-        fused = 1e3 * statistics.median(seconds["sdpa"])
-        print(
-            f"{n:5d} {fused:9.2f}" + "".join(f"{middle:14.2f}" for middle, _, _ in ratios.values())
-        )
-    missed = 0
-    for name, bar in BARS.items():
-        middle, low, high = ratios[name]
-        missed += middle > bar
-        verdict = "MISSED" if middle > bar else "met"
-        print(f"{name} at n = {n}: {middle:.2f} (quartiles {low:.2f}-{high:.2f}), {bar}: {verdict}")
-    return int(missed > 0)
+    for title, forms in (("Attention", forward), ("Attention, forward and backward", backward)):
+        for n, rounds in SIZES.items():
+            seconds = interleaved(forms(n), rounds=rounds, clock=time.process_time)
+            suite = timed(title, f"n = {n}, 8 heads, d_k 64", seconds, "SDPA")
+            if n == 1024 and forms is forward:
+                bars = [
+                    Bar(f"{name}, times SDPA", suite.times(name), "at most", limit)
+                    for name, limit in BARS.items()
+                ]
+                suite = suite._replace(bars=bars)
+            yield suite
+    if can_measure():
+        for title, forms in (("Memory of attention", forward), ("Memory with backward", backward)):
+            for n in (1024, 4096):
+                peaks = {name: peak_mib(form) for name, form in forms(n).items()}
+                base = peaks["SDPA"]
+                rows = [Row(name, mib, mib / base) for name, mib in peaks.items()]
+                setting = f"n = {n}, 8 heads, d_k 64, the peak of a call"
+                yield Suite(title, setting, "SDPA", rows, unit="MiB")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    finish(measure())

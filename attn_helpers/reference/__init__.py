@@ -26,9 +26,13 @@ _WITH_TORCH = {  # loaded at first use
     "Encoder": "transformer",
     "EncoderBlock": "transformer",
     "EncoderDecoder": "encoder_decoder",
+    "GPT": "gpt",
     "KeyValueCache": "key_value_cache",
     "MultiHeadAttention": "multi_head_layer",
+    "NumpyGPT": "numpy_gpt",
     "SentenceEncoder": "sentence_encoder",
+    "generate": "generation",
+    "next_token_probabilities": "generation",
     "recorded_weights": "multi_head_layer",
     "torch_twin": "torch_twins",
 }

@@ -1,0 +1,86 @@
+"""What a benchmark has measured: suites of contenders, as a table for people and as JSON."""
+
+import statistics
+import sys
+from typing import NamedTuple
+
+from benchmarks.timing import ratio
+
+__all__ = ["Bar", "Row", "Suite", "finish", "timed"]
+
+
+class Row(NamedTuple):
+    """One contender: its median, and that as a multiple of the base's, with quartiles if timed."""
+
+    name: str
+    value: float
+    times: float
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def spread(self):
+        """The quartiles as text."""
+        return "" if self.low is None else f"({self.low:.2f}-{self.high:.2f})"
+
+
+class Bar(NamedTuple):
+    """What we hold a number to."""
+
+    what: str
+    measured: float
+    sense: str  # "at most" or "at least"
+    limit: float
+
+    @property
+    def met(self):
+        """Whether the number is on the right side."""
+        return (
+            self.measured <= self.limit if self.sense == "at most" else self.measured >= self.limit
+        )
+
+    def __str__(self):
+        verdict = "met" if self.met else "MISSED"
+        return f"{self.what}: {self.measured:.3g}, {self.sense} {self.limit}: {verdict}"
+
+
+class Suite(NamedTuple):
+    """Contenders that took turns in one run."""
+
+    title: str
+    setting: str
+    base: str
+    rows: list[Row]
+    bars: list[Bar] = []
+    unit: str = "ms"
+
+    def times(self, name):
+        """Return how often a contender's median holds the base's."""
+        return next(row.times for row in self.rows if row.name == name)
+
+    def __str__(self):
+        width = max(len(row.name) for row in self.rows)
+        lines = [f"{self.title} ({self.setting})"]
+        lines.append(f"  {'':{width}s} {self.unit:>10s}  times {self.base}")
+        for row in self.rows:
+            value = round(row.value, 2 if row.value < 10 else 1 if row.value < 100 else None)
+            lines.append(f"  {row.name:{width}s} {value:10}  {row.times:.2f} {row.spread}".rstrip())
+        return "\n".join(lines + [f"  {bar}" for bar in self.bars])
+
+
+def timed(title, setting, seconds, base):
+    """Make a `Suite` without bars from what `interleaved` gave; the base comes first."""
+    rows = [
+        Row(name, 1e3 * statistics.median(seconds[name]), *ratio(seconds, name, base))
+        for name in sorted(seconds, key=lambda name: name != base)
+    ]
+    return Suite(title, setting, base, rows)
+
+
+def finish(suites):
+    """Print suites as they come, and end the program: with 1 if a bar is missed."""
+    missed = 0
+    for suite in suites:
+        print(suite, end="\n\n", flush=True)
+        missed += sum(not bar.met for bar in suite.bars)
+    sys.exit(int(missed > 0))
