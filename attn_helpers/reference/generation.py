@@ -54,7 +54,8 @@ def next_token_probabilities(logits, *, temperature=1.0, top_k=None, top_p=None)
         )
     if temperature == 0:
         return F.one_hot(logits.argmax(-1), logits.shape[-1]).to(logits.dtype)
-    logits = logits / temperature
+    logits = logits - logits.amax(-1, keepdim=True)  # a small temperature cannot overflow
+    logits = logits / max(temperature, torch.finfo(logits.dtype).tiny)
     if top_k is None and top_p is None:
         return logits.softmax(-1)
     ranked, order = logits.sort(dim=-1, descending=True, stable=True)

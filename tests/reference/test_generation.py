@@ -51,6 +51,14 @@ def test_equals_transformers(temperature, top_k, top_p):
     torch.testing.assert_close(ours, scores.softmax(-1))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("options", [{}, {"top_k": 2}, {"top_p": 0.9}])
+def test_tiny_temperature_leaves_the_likeliest(options, dtype):
+    logits = 1e4 * LOGITS.to(dtype)
+    probabilities = next_token_probabilities(logits, temperature=1e-300, **options)
+    assert probabilities.tolist() == [1, 0, 0, 0]
+
+
 def test_equal_scores_at_the_edge_of_top_k():
     close(next_token_probabilities(torch.zeros(4), top_k=2), [0.5, 0.5, 0, 0])
 
