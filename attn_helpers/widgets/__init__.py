@@ -9,6 +9,7 @@ _MODULES = {
     "AlignmentView": "alignment_view",
     "AttentionExplorer": "attention_explorer",
     "FastWeightMemory": "fast_weight_memory",
+    "GenerationStepper": "generation_stepper",
     "HeadGrid": "head_grid",
     "PatchAttention": "patch_attention",
     "ProgramEditor": "program_editor",
