@@ -19,6 +19,7 @@ _SUBPACKAGES = {
     "checks",
     "claims",
     "data",
+    "device",
     "diagnostics",
     "plots",
     "probes",

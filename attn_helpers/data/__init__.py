@@ -11,6 +11,8 @@ _HOMES = {
     "DOCUMENTATION_CREDIT": "topics",
     "Documentation": "topics",
     "documentation": "topics",
+    "QUESTIONS": "questions",
+    "Question": "questions",
     "EncoderAttention": "encoder",
     "encoder_attention": "encoder",
     "lamp": "four_tasks",

@@ -13,6 +13,7 @@ from attn_helpers.plots.curves import curves
 from attn_helpers.plots.flow import flow
 from attn_helpers.plots.fonts import label
 from attn_helpers.plots.heatmap import heatmap
+from attn_helpers.plots.roofline import roofline
 from attn_helpers.plots.spotlight import spotlight
 from attn_helpers.plots.style import subplots, use_style
 from attn_helpers.plots.temperature_bars import temperature_bars
@@ -24,6 +25,7 @@ __all__ = [
     "flow",
     "heatmap",
     "label",
+    "roofline",
     "spotlight",
     "subplots",
     "temperature_bars",

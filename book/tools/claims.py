@@ -29,7 +29,8 @@ def claims_of(notebook: Path) -> list[dict[str, str]]:
     chapter = re.match(r"[\d_]*\d", notebook.name)[0]
     for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
         if cell["cell_type"] == "markdown":
-            for found in re.findall(r"^#+ +(.+)$", "".join(cell["source"]), re.MULTILINE):
+            text = re.sub(r"(?ms)^```.*?^```", "", "".join(cell["source"]))  # where # is a comment
+            for found in re.findall(r"^#+ +(.+)$", text, re.MULTILINE):
                 heading = found
         for output in cell.get("outputs", []):
             link = f"[{chapter}](../chapters/{notebook.name}#{slug(heading)})"

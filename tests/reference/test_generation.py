@@ -19,7 +19,8 @@ def made(**options):
 
 
 def close(probabilities, expected):
-    torch.testing.assert_close(probabilities, torch.tensor(expected, dtype=torch.float32), rtol=0, atol=1e-6)
+    expected = torch.tensor(expected, dtype=torch.float32)
+    torch.testing.assert_close(probabilities, expected, rtol=0, atol=1e-6)
 
 
 def test_by_hand():

@@ -1,10 +1,12 @@
 """The pretrained encoder loaded by hand: equal to transformers and to sentence-transformers."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
 
-from attn_helpers.data import encoder_attention
+from attn_helpers.data import QUESTIONS, documentation, encoder_attention
 from attn_helpers.data.encoder import EncoderMissingError, encoder_folder
 from attn_helpers.reference import SentenceEncoder, recorded_weights
 
@@ -72,6 +74,19 @@ def test_its_attention_is_that_of_the_data_loader(model):
     weights = torch.stack(list(recorded_weights(model, tokens, keep=keep).values()))[:, 0]
     expected = encoder_attention(sentence).weights
     np.testing.assert_allclose(weights.detach().numpy(), expected, atol=1e-5)
+
+
+def test_it_finds_the_topic_of_a_plain_question(model):
+    topics = documentation().topics
+    prose = (part for text in topics.values() for part in [re.sub(r"[=*~^-]{3,}", " ", text)])
+    openings = [" ".join(text.split()[:50]) for text in prose]
+    kept = torch.cat([model.embed([opening]) for opening in openings])  # no filling: quicker
+    best = (model.embed([q.plain for q in QUESTIONS]) @ kept.T).topk(3).indices
+    names = list(topics)
+    found = [
+        {names[i] for i in row} & set(q.topics) for row, q in zip(best, QUESTIONS, strict=True)
+    ]
+    assert sum(map(bool, found)) >= 18, found
 
 
 def tiny():
