@@ -59,12 +59,16 @@ intensity = Exercise(
             lambda *a: operations_per_byte(*a) * a[-1],
         ),
         (
+            "Cut to a whole number: divide with `/`, not `//`.",
+            lambda *a: operations_per_byte(*a) // 1,
+        ),
+        (
             "Turned upside down: bytes per operation.",
             lambda *a: 1 / operations_per_byte(*a),
         ),
         (
-            "`group` is not used: several query heads meet the same keys, so there is more work "
-            "for them, and no more keys to fetch.",
+            "`group` makes no difference in yours: several query heads meet the same keys, so "
+            "there is more work for them, and no more keys to fetch.",
             lambda n_q, n_k, d_k, group, size: operations_per_byte(n_q, n_k, d_k, 1, size),
         ),
         (
@@ -165,7 +169,11 @@ attainable = Exercise(
             "The bandwidth is the slope of the roof: bytes per second times operations per byte.",
             lambda i, p, b: np.full_like(i, min(p, b)),
         ),
-        ("The same: times the operations per byte.", lambda i, p, b: np.minimum(p, b / i)),
+        (
+            "The two are exchanged: the bandwidth is the slope, the peak the flat part.",
+            lambda i, p, b: np.minimum(b, i * p),
+        ),
+        ("The slope rises: times the operations per byte.", lambda i, p, b: np.minimum(p, b / i)),
         (
             "Operations per byte *times* bytes per second are operations per second.",
             lambda i, p, b: np.minimum(p, i / b),
