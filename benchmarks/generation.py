@@ -22,43 +22,43 @@ from benchmarks.timing import interleaved
 N_TOKENS, WIDTH, HEADS, LAYERS, CONTEXT, NEW = 256, 128, 4, 4, 512, 256
 
 
-def hugging_face():
-    """Return GPT-2 of transformers."""
+def models():
+    """Return three generators of one size, by name."""
+    torch.manual_seed(0)
+    ours = GPT(N_TOKENS, WIDTH, HEADS, LAYERS, context=CONTEXT)
     config = GPT2Config(
         vocab_size=N_TOKENS, n_positions=CONTEXT, n_embd=WIDTH, n_layer=LAYERS, n_head=HEADS,
         activation_function="gelu_pytorch_tanh", bos_token_id=0, eos_token_id=None, pad_token_id=1,
     )  # fmt: skip
-    model = GPT2LMHeadModel(config).eval()
-    model.generation_config.eos_token_id = None  # it is to write all of the tokens
-    return model
-
-
-def x_transformers():
-    """Return the decoder of x-transformers with what lets it write."""
+    hugging_face = GPT2LMHeadModel(config)
+    hugging_face.generation_config.eos_token_id = None  # it is to write all of the tokens
     layers = Decoder(
         dim=WIDTH, depth=LAYERS, heads=HEADS, attn_dim_head=WIDTH // HEADS, attn_flash=True
     )
-    model = TransformerWrapper(
+    x_transformers = TransformerWrapper(
         num_tokens=N_TOKENS, max_seq_len=CONTEXT, tie_embedding=True, attn_layers=layers
     )
-    return AutoregressiveWrapper(model).eval()
+    named = {
+        "ours": ours,
+        "transformers GPT-2": hugging_face,
+        "x-transformers": AutoregressiveWrapper(x_transformers),
+    }
+    return {name: model.eval() for name, model in named.items()}
 
 
 def contenders():
     """Return functions that write `NEW` tokens each, by name."""
-    torch.manual_seed(0)
-    ours = GPT(N_TOKENS, WIDTH, HEADS, LAYERS, context=CONTEXT).eval()
-    theirs, other = hugging_face(), x_transformers()
+    ours, hugging_face, x_transformers = models().values()
     start, rng = torch.zeros(1, 1, dtype=torch.long), np.random.default_rng(0)
     return {
         "ours, NumPy": lambda: NumpyGPT(ours, NEW + 1).generate([0], NEW, rng=rng),
         "ours, torch": partial(generate, ours, start, NEW),
         "ours, torch, without a cache": partial(generate, ours, start, NEW, cached=False),
         "transformers GPT-2": partial(
-            theirs.generate, start, attention_mask=torch.ones_like(start), max_new_tokens=NEW,
-            do_sample=True, top_k=0,
+            hugging_face.generate, start, attention_mask=torch.ones_like(start),
+            max_new_tokens=NEW, do_sample=True, top_k=0,
         ),
-        "x-transformers": partial(other.generate, start, NEW, temperature=1.0, cache_kv=True),
+        "x-transformers": partial(x_transformers.generate, start, NEW, cache_kv=True),
     }  # fmt: skip
 
 

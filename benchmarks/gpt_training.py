@@ -61,7 +61,7 @@ def families():
     """Return models that compute the same, by family and name."""
     ours = partial(GPT, N_TOKENS, WIDTH, HEADS, LAYERS, context=SEQ)
     x_transformers = TransformerWrapper(
-        num_tokens=N_TOKENS, max_seq_len=SEQ, tie_embedding=True,
+        num_tokens=N_TOKENS, max_seq_len=SEQ, tie_embedding=True, tie_embedding_scale=1.0,
         attn_layers=Decoder(
             dim=WIDTH, depth=LAYERS, heads=HEADS, attn_dim_head=WIDTH // HEADS,
             attn_flash=True, ff_no_bias=True,
