@@ -12,12 +12,14 @@ from types import SimpleNamespace
 import pytest
 from docutils import nodes
 from fontTools.ttLib import TTFont
+from nbformat.v4 import new_output
 from sphinxcontrib import katex
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "book" / "ext"))
 
 import folded_cells  # noqa: E402
+import joined_streams  # noqa: E402
 import offline_assets  # noqa: E402
 import widget_host  # noqa: E402
 
@@ -113,3 +115,12 @@ def test_the_icon_font_holds_the_icons_of_the_pages_and_few_others(tmp_path):
     characters = TTFont(io.BytesIO(base64.b64decode(solid))).getBestCmap()
     assert ROCKET in characters and ANCHOR not in characters
     assert len(css) < 20_000
+
+
+def test_what_is_printed_piece_by_piece_stays_on_its_line():
+    pieces = [new_output("stream", text=text) for text in ("##", "#", "\n", "done\n")]
+    outputs = [pieces[0], new_output("display_data", {"text/plain": "a picture"}), *pieces[1:]]
+    stream, picture = joined_streams.join_streams(outputs)
+    assert stream["text"] == "###\ndone\n"
+    assert picture["output_type"] == "display_data"
+    assert pieces[0]["text"] == "##"  # what was executed is kept as it is
