@@ -12,6 +12,7 @@ from torch import nn
 
 from attn_helpers.arguments import shapes
 from attn_helpers.reference.generation import next_token_probabilities
+from attn_helpers.reference.positions import angles_of, interleaved
 from attn_helpers.reference.softmax import softmax_in_place
 
 __all__ = ["NumpyGPT"]
@@ -66,7 +67,9 @@ class NumpyGPT:
         self.norm = _norm(model.encoder.norm)
         shape = (2, len(self.blocks), attention.n_heads, length, attention.d_k)
         self.keys, self.values = np.zeros(shape, self.tokens.dtype)
-        self.turns = _turns(length, attention.d_k, self.tokens.dtype)
+        if self.places is None:  # cosine and sine of each pair's angle at each position
+            angle = angles_of(np.arange(length), attention.d_k, base=10_000)
+            self.turns = np.stack([np.cos(angle), np.sin(angle)], 1).astype(self.tokens.dtype)
 
     def read(self, token):
         """Read one token, and return the scores of the next, an ndarray of shape (n_tokens,)."""
@@ -164,15 +167,8 @@ def _gelu(x):
     return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
 
 
-def _turns(length, d_k, dtype):
-    """Return cosine and sine of each pair's angle at each position: (length, 2, d_k / 2)."""
-    angle = np.arange(length)[:, None] * 10_000.0 ** (-np.arange(0, d_k, 2) / d_k)
-    return np.stack([np.cos(angle), np.sin(angle)], 1).astype(dtype)
-
-
 def _turned(x, turn):
-    """Rotate the pairs of each head's vector, (n_heads, d_k), by one position's angles."""
+    """Rotate the pairs of each head's vector, (n_heads, d_k), as `rope` does."""
     cos, sin = turn
     first, second = x[:, 0::2], x[:, 1::2]
-    pairs = np.stack([first * cos - second * sin, first * sin + second * cos], -1)
-    return pairs.reshape(x.shape)
+    return interleaved(first * cos - second * sin, first * sin + second * cos)

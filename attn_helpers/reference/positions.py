@@ -34,8 +34,8 @@ def sinusoidal_positions(positions, d_model, *, base=10_000.0):
     ----------
     Vaswani et al., "Attention is all you need", 2017, section 3.5. Derived in 03_4.
     """
-    angle = _angles(positions, operator.index(d_model), base)
-    return _interleaved(np.sin(angle), np.cos(angle))
+    angle = angles_of(positions, operator.index(d_model), base)
+    return interleaved(np.sin(angle), np.cos(angle))
 
 
 def rope(x, positions=None, *, base=10_000.0, halves=False):
@@ -82,7 +82,7 @@ def rope(x, positions=None, *, base=10_000.0, halves=False):
     if x.ndim < 2:
         raise ValueError(f"x needs at least two axes, (n, d_k), but {shapes(x=x)}")
     positions = np.arange(x.shape[-2]) if positions is None else positions
-    angle = _angles(positions, x.shape[-1], base)
+    angle = angles_of(positions, x.shape[-1], base)
     try:
         fits = np.broadcast_shapes(x.shape[:-1], angle.shape[:-1]) == x.shape[:-1]
     except ValueError:
@@ -94,7 +94,7 @@ def rope(x, positions=None, *, base=10_000.0, halves=False):
         first, second = np.split(x, 2, axis=-1)
     else:
         first, second = x[..., 0::2], x[..., 1::2]
-    join = _side_by_side if halves else _interleaved
+    join = _side_by_side if halves else interleaved
     turned = join(first * cos - second * sin, first * sin + second * cos)
     return turned.astype(x.dtype, copy=False)
 
@@ -130,7 +130,7 @@ def alibi_slopes(n_heads):
     return 2.0 ** (-8 / power * exponents)
 
 
-def _angles(positions, d, base):
+def angles_of(positions, d, base):
     """Return the angle of each pair at each position: (..., n, d / 2), in float64."""
     positions = finite_array("positions", positions).astype(np.float64, copy=False)
     if positions.ndim == 0:
@@ -140,7 +140,8 @@ def _angles(positions, d, base):
     return positions[..., None] * positive("base", base) ** (-np.arange(0, d, 2) / d)
 
 
-def _interleaved(first, second):
+def interleaved(first, second):
+    """Join the halves of pairs, (..., d / 2) each, into pairs side by side: (..., d)."""
     pairs = np.stack([first, second], axis=-1)  # (..., d / 2, 2)
     return pairs.reshape(*pairs.shape[:-2], -1)  # (..., d)
 

@@ -6,6 +6,7 @@ from torch import nn
 
 from attn_helpers.reference import torch_twin
 from benchmarks import generation, gpt_training, layers
+from tests.reference.gpt2_weights import gpt2_state
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -22,17 +23,7 @@ def of_torch(ours):
 
 
 def of_hugging_face(ours):
-    state = {"wte.weight": ours.tokens.weight, "wpe.weight": ours.places.weight}
-    state |= {f"ln_f.{name}": p for name, p in ours.encoder.norm.named_parameters()}
-    for n, block in enumerate(ours.encoder.blocks):
-        attention, feed_forward = block.attention, block.feed_forward
-        parts = {"ln_1": attention.norm, "ln_2": feed_forward.norm}
-        turned = {"attn.c_attn": attention.step.w_qkv, "attn.c_proj": attention.step.w_o}
-        turned |= {"mlp.c_fc": feed_forward.step[0], "mlp.c_proj": feed_forward.step[2]}
-        for name, part in (parts | turned).items():
-            state[f"h.{n}.{name}.weight"] = part.weight.T if name in turned else part.weight
-            state[f"h.{n}.{name}.bias"] = part.bias
-    state = {f"model.transformer.{name}": p for name, p in state.items()}
+    state = {f"model.transformer.{name}": p for name, p in gpt2_state(ours).items()}
     return state | {"model.lm_head.weight": ours.tokens.weight}
 
 

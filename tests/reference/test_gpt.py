@@ -7,6 +7,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from attn_helpers import program
 from attn_helpers.reference import GPT
+from tests.reference.gpt2_weights import gpt2_state
 
 SIZES = {"d_model": 16, "n_heads": 4, "n_layers": 2}
 WINDOW = program("i - j < width", width=16)
@@ -24,23 +25,7 @@ def text(batch, seq, seed=0):
 def gpt2_with_the_weights_of(ours):
     config = GPT2Config(vocab_size=50, n_positions=30, n_embd=16, n_layer=2, n_head=4)
     theirs = GPT2LMHeadModel(config).to(ours.tokens.weight.dtype).eval()
-    state = {"wte.weight": ours.tokens.weight, "wpe.weight": ours.places.weight}
-    state |= {f"ln_f.{name}": p for name, p in ours.encoder.norm.named_parameters()}
-    for layer, block in enumerate(ours.encoder.blocks):
-        attention, feed_forward = block.attention, block.feed_forward
-        parts = {
-            "ln_1": attention.norm,
-            "ln_2": feed_forward.norm,
-            "attn.c_attn": attention.step.w_qkv,
-            "attn.c_proj": attention.step.w_o,
-            "mlp.c_fc": feed_forward.step[0],
-            "mlp.c_proj": feed_forward.step[2],
-        }
-        for name, part in parts.items():
-            is_linear = isinstance(part, nn.Linear)  # theirs is turned
-            state[f"h.{layer}.{name}.weight"] = part.weight.T if is_linear else part.weight
-            state[f"h.{layer}.{name}.bias"] = part.bias
-    theirs.transformer.load_state_dict(state)
+    theirs.transformer.load_state_dict(gpt2_state(ours))
     return theirs
 
 
