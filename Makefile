@@ -105,6 +105,8 @@ bench: $(STAMP)  ## speed beside peers, the cost of the import, the widgets in C
 	@$(PY) -m benchmarks.attention $(ARGS)
 	@$(PY) -m benchmarks.programs $(ARGS)
 	@$(PY) -m benchmarks.layers $(ARGS)
+	@$(PY) -m benchmarks.gpt_training $(ARGS)
+	@$(PY) -m benchmarks.generation $(ARGS)
 	@$(PY) -m benchmarks.import_time $(ARGS)
 	@$(PY) -m benchmarks.explorer $(ARGS)
 
