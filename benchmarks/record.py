@@ -45,7 +45,7 @@ class Bar(NamedTuple):
 
 
 class Suite(NamedTuple):
-    """Contenders that took turns in one run."""
+    """Contenders that took turns in one run, and the reasons why others could not."""
 
     title: str
     setting: str
@@ -53,6 +53,7 @@ class Suite(NamedTuple):
     rows: list[Row]
     bars: list[Bar] = []
     unit: str = "ms"
+    left_out: dict[str, str] = {}
 
     def times(self, name):
         """Return how often a contender's median holds the base's."""
@@ -65,6 +66,7 @@ class Suite(NamedTuple):
         for row in self.rows:
             value = round(row.value, 2 if row.value < 10 else 1 if row.value < 100 else None)
             lines.append(f"  {row.name:{width}s} {value:10}  {row.times:.2f} {row.spread}".rstrip())
+        lines += [f"  left out: {name} ({reason})" for name, reason in self.left_out.items()]
         return "\n".join(lines + [f"  {bar}" for bar in self.bars])
 
 

@@ -24,6 +24,8 @@ _HOMES = {
     "Scenes": "scenes",
     "draw_scenes": "scenes",
     "TRANSLATION_READINGS": "translation_words",
+    "as_text": "records",
+    "measurements": "records",
     "SentencePair": "translation",
     "TranslationCorpus": "translation",
     "translation_corpus": "translation",

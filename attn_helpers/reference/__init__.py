@@ -11,6 +11,7 @@ from attn_helpers.reference.fast_weights import (
     fast_weight_write,
 )
 from attn_helpers.reference.kernel import kernel_regression
+from attn_helpers.reference.kneser_ney import KneserNey
 from attn_helpers.reference.multi_head_attention import (
     merge_heads,
     multi_head_attention,
@@ -31,12 +32,14 @@ _WITH_TORCH = {  # loaded at first use
     "MultiHeadAttention": "multi_head_layer",
     "NumpyGPT": "numpy_gpt",
     "SentenceEncoder": "sentence_encoder",
+    "VisionTransformer": "vision_transformer",
     "generate": "generation",
     "next_token_probabilities": "generation",
     "recorded_weights": "multi_head_layer",
     "torch_twin": "torch_twins",
 }
 __all__ = [
+    "KneserNey",
     "additive_scores",
     "alibi_slopes",
     "attention",

@@ -1,0 +1,42 @@
+"""Gauges of a device: a clock that waits for it, and the most memory that a call holds."""
+
+import time
+
+import torch
+
+from benchmarks import memory
+from benchmarks.record import Row, Suite
+
+__all__ = ["clock", "peak_mib", "peaks"]
+
+
+def clock(device):
+    """Return a clock that waits until the device is done."""
+
+    def now():
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return time.perf_counter()
+
+    return now
+
+
+def peak_mib(function, device):
+    """Return how many MiB a call holds at most, beside what was there; None if nobody counts."""
+    if device.type != "cuda":
+        return memory.peak_mib(function) if memory.can_measure() else None
+    function()
+    torch.cuda.synchronize(device)
+    torch.cuda.reset_peak_memory_stats(device)
+    before = torch.cuda.memory_allocated(device)
+    function()
+    torch.cuda.synchronize(device)
+    return (torch.cuda.max_memory_allocated(device) - before) / 2**20
+
+
+def peaks(title, setting, calls, base, device):
+    """Yield a suite of the memory that calls hold, where somebody counts."""
+    mib = {name: peak_mib(call, device) for name, call in calls.items()}
+    if mib[base]:
+        rows = [Row(name, peak, peak / mib[base]) for name, peak in mib.items()]
+        yield Suite(title, setting, base, rows, unit="MiB")
