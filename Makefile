@@ -76,7 +76,7 @@ book: _build/.book  ## build the book into _build/html (warnings are errors)
 _build/.book: $(BOOK_SOURCES) | $(STAMP) node
 	@$(PY) book/tools/claims.py --check
 	@$(PY) book/tools/benchmark_page.py --check
-	@echo "Building the book: its notebooks are run, so this takes a minute or two."
+	@echo "Building the book: its notebooks are run, which takes some ten minutes the first time."
 	@$(PY) book/tools/assets.py
 	@$(VENV)/bin/jupyter-book build . -n -W --keep-going
 	@touch $@
@@ -105,7 +105,6 @@ lint: $(STAMP)  ## style of code and notebooks (what pre-commit checks)
 
 bench: $(STAMP)  ## speed beside peers, the cost of the import, the widgets in Chromium
 	@$(PY) -m benchmarks $(ARGS)
-	@$(PY) -m benchmarks.programs
 	@$(PY) -m benchmarks.import_time
 	@$(PY) -m benchmarks.explorer
 

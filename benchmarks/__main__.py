@@ -1,6 +1,6 @@
 """Every suite beside peers, as tables and as JSON.
 
-    python -m benchmarks [attention layers gpt_training generation] [--json PATH]
+    python -m benchmarks [attention programs layers gpt_training generation] [--json PATH]
 
 Ends with 1 if a bar is missed. The book shows a recorded run: attn_helpers/data/measurements.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from attn_helpers.device import describe
 from benchmarks.record import finish
 
-SUITES = ("attention", "layers", "gpt_training", "generation")
+SUITES = ("attention", "programs", "layers", "gpt_training", "generation")
 PEERS = ("numpy", "torch", "transformers", "x-transformers")
 
 

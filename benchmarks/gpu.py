@@ -30,7 +30,7 @@ DRAFTS = Path("_build")
 NEEDED = ("numpy", "torch")
 SUITES = {
     "kernels": kernels, "programs": programs, "training": training, "decoding": decoding,
-}  # fmt: skip  # fmt: skip
+}  # fmt: skip
 
 
 def main(arguments=None):

@@ -271,22 +271,16 @@ function render({ model, el }) {
     change({ query: 0, sentence: Number(sentenceSelect.value) }));
   knownBox.addEventListener("change", () => change({ show_known: knownBox.checked }));
   root.addEventListener("change", speak);
-  keepControlKeys(root);
-  model.on("change", draw);
-  const sized = new ResizeObserver(() => {
-    if (width === figure.clientWidth) return; // the height alone: place() has changed it
-    width = figure.clientWidth;
-    if (state) place();
-  });
-  sized.observe(figure);
   draw();
 
-  // ---- cleanup
-  return () => {
-    model.off("change", draw);
-    sized.disconnect();
-    root.remove();
-  };
+  return connect(model, root, draw, {
+    sized: figure,
+    resized() {
+      if (width === figure.clientWidth) return; // the height alone: place() has changed it
+      width = figure.clientWidth;
+      if (state) place();
+    },
+  });
 }
 
 export default { render };

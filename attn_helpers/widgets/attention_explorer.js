@@ -187,24 +187,17 @@ function render({ model, el }) {
   // ---- EVENTS
   querySelect.addEventListener("change", () => change({ query: Number(querySelect.value) }));
   root.addEventListener("change", speak);
-  keepControlKeys(root);
-  model.on("change", draw);
-  const sized = new ResizeObserver(() => {
-    figure.resize();
-    useTheme();
-    draw();
-  });
-  sized.observe(figure.node);
-  const stopWatching = watchTheme(useTheme);
 
-  // ---- cleanup
-  return () => {
-    model.off("change", draw);
-    sized.disconnect();
-    stopWatching();
-    table.stop();
-    root.remove();
-  };
+  return connect(model, root, draw, {
+    sized: figure.node,
+    resized() {
+      figure.resize();
+      useTheme();
+      draw();
+    },
+    themed: useTheme,
+    stop: table.stop,
+  });
 }
 
 export default { render };

@@ -2,8 +2,7 @@
 //
 // Traits: labels, features (lists of str), k, v (one list of float for each pair), rule
 // ("hebbian" or "delta"), rate (float), written (list of int), query (int).
-// formatNumber, roundUp, ramp, inkOn, element, showNumber, slider, choice and keepControlKeys: see
-// shared.js.
+// formatNumber, roundUp, ramp, inkOn, element, showNumber, slider, choice and connect: see shared.js.
 
 // ---------------------------------------------------------------------------- constants
 
@@ -408,15 +407,9 @@ function render({ model, el }) {
   });
   table.addEventListener("toggle", drawTable);
   root.addEventListener("change", speak);
-  keepControlKeys(root);
-  model.on("change", draw);
   draw();
 
-  // ---- cleanup
-  return () => {
-    model.off("change", draw);
-    root.remove();
-  };
+  return connect(model, root, draw);
 }
 
 export default { render };

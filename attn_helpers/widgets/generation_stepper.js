@@ -320,15 +320,9 @@ function render({ model, el }) {
   range.addEventListener("input", () => change({ position: range.valueAsNumber }));
   text.addEventListener("click", (event) => state && go(spans.indexOf(event.target)));
   root.addEventListener("change", () => state && speak());
-  keepControlKeys(root);
-  model.on("change", draw);
   draw();
 
-  // ---- cleanup
-  return () => {
-    model.off("change", draw);
-    root.remove();
-  };
+  return connect(model, root, draw);
 }
 
 export default { render };

@@ -100,24 +100,16 @@ function render({ model, el }) {
     spoken.value = `${headName(view.state)}: entropy ${entropy.toFixed(2)} bits`;
   }
 
-  keepControlKeys(root);
-  model.on("change", draw);
-  const sized = new ResizeObserver(() => {
-    figure.resize();
-    useTheme();
-    draw();
+  return connect(model, root, draw, {
+    sized: figure.node,
+    resized() {
+      figure.resize();
+      useTheme();
+      draw();
+    },
+    themed: useTheme,
+    stop: table.stop,
   });
-  sized.observe(figure.node);
-  const stopWatching = watchTheme(useTheme);
-
-  // ---- cleanup
-  return () => {
-    model.off("change", draw);
-    sized.disconnect();
-    stopWatching();
-    table.stop();
-    root.remove();
-  };
 }
 
 export default { render };

@@ -219,16 +219,10 @@ function render({ model, el }) {
     spoken.value = said();
   }
 
-  keepControlKeys(root);
-  model.on("change", draw);
   fade(STRENGTH);
   draw();
 
-  // ---- cleanup
-  return () => {
-    model.off("change", draw);
-    root.remove();
-  };
+  return connect(model, root, draw);
 }
 
 export default { render };

@@ -238,25 +238,20 @@ function render({ model, el }) {
   root.addEventListener("keydown", (event) => {
     if (event.key === " " && event.target.getAttribute("role") === "grid") event.stopPropagation();
   });
-  keepControlKeys(root);
-  model.on("change", draw);
-  const sized = new ResizeObserver(() => {
-    useTheme();
-    measure();
-    draw();
-  });
-  sized.observe(side);
-  const stopWatching = watchTheme(useTheme);
 
-  // ---- cleanup
-  return () => {
-    model.off("change", draw);
-    sized.disconnect();
-    stopWatching();
-    clearTimeout(speech);
-    for (const { picture } of panels) picture.stop();
-    root.remove();
-  };
+  return connect(model, root, draw, {
+    sized: side,
+    resized() {
+      useTheme();
+      measure();
+      draw();
+    },
+    themed: useTheme,
+    stop() {
+      clearTimeout(speech);
+      for (const { picture } of panels) picture.stop();
+    },
+  });
 }
 
 export default { render };

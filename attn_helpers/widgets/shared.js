@@ -482,3 +482,26 @@ export function keepControlKeys(root) {
     if (usesKey({ tag, type, role, key: event.key, modified })) event.stopPropagation();
   });
 }
+
+/**
+ * Connect a widget to what changes it: its model, the size of `sized`, the theme of the page. Keys
+ * pressed in its controls stay in it.
+ * @param {() => void} draw
+ * @param {{ sized?: Element, resized?: () => void, themed?: () => void, stop?: () => void }} more
+ *     `resized` is called once at the start, too; `stop` when the widget is taken away
+ * @returns {() => void} takes the widget away: what render() returns
+ */
+export function connect(model, root, draw, { sized, resized, themed, stop } = {}) {
+  keepControlKeys(root);
+  model.on("change", draw);
+  const sizes = new ResizeObserver(resized ?? draw);
+  if (sized) sizes.observe(sized);
+  const stopWatching = themed && watchTheme(themed);
+  return () => {
+    stop?.();
+    model.off("change", draw);
+    sizes.disconnect();
+    stopWatching?.();
+    root.remove();
+  };
+}

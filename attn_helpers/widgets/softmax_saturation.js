@@ -230,23 +230,17 @@ function render({ model, el }) {
     speak();
   });
   root.addEventListener("change", speak);
-  keepControlKeys(root);
-  model.on("change", draw);
-  const sized = new ResizeObserver(() => {
-    width = figure.clientWidth; // read here alone: elsewhere the browser would lay out the page
-    if (!state) return;
-    drawPanels();
-    drawMarker();
-  });
-  sized.observe(figure);
   draw();
 
-  // ---- cleanup
-  return () => {
-    model.off("change", draw);
-    sized.disconnect();
-    root.remove();
-  };
+  return connect(model, root, draw, {
+    sized: figure,
+    resized() {
+      width = figure.clientWidth; // read here alone: elsewhere the browser would lay out the page
+      if (!state) return;
+      drawPanels();
+      drawMarker();
+    },
+  });
 }
 
 export default { render };

@@ -220,25 +220,19 @@ function render({ model, el }) {
   });
   curve.drawing.addEventListener("pointerup", speak);
 
-  keepControlKeys(root);
-  model.on("change", draw);
-  const sized = new ResizeObserver(() => {
-    figure.resize();
-    useTheme();
-    draw();
+  return connect(model, root, draw, {
+    sized: figure.node,
+    resized() {
+      figure.resize();
+      useTheme();
+      draw();
+    },
+    themed: useTheme,
+    stop() {
+      pause();
+      table.stop();
+    },
   });
-  sized.observe(figure.node);
-  const stopWatching = watchTheme(useTheme);
-
-  // ---- cleanup
-  return () => {
-    pause();
-    model.off("change", draw);
-    sized.disconnect();
-    stopWatching();
-    table.stop();
-    root.remove();
-  };
 }
 
 export default { render };

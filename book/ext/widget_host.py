@@ -7,7 +7,6 @@ state safe to stand in HTML.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -19,25 +18,10 @@ from sphinx.util.fileutil import copy_asset_file
 
 LOGGER = logging.getLogger(__name__)
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
 
 
 def use_own_host(app: Sphinx, config) -> None:
     config.nb_ipywidgets_js = {"widget_host.js": {"defer": "defer"}}
-
-
-def key_cache_by_package(app: Sphinx, config) -> None:
-    """Give executed notebooks a cache for each state of `attn_helpers`.
-
-    jupyter-cache knows a notebook by its own code alone; without this a page would keep the
-    output, and the widget module, of a package that has changed since.
-    """
-    digest = hashlib.sha256((ROOT / "requirements.txt").read_bytes())
-    for path in sorted((ROOT / "attn_helpers").rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
-    cache = Path(app.outdir).parent / ".jupyter_cache" / digest.hexdigest()[:12]
-    config.nb_execution_cache_path = str(cache)
 
 
 def prepare_state(app: Sphinx, doctree: nodes.document) -> None:
@@ -71,7 +55,6 @@ def copy_host(app: Sphinx, exception: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict:
     app.connect("config-inited", use_own_host)
-    app.connect("config-inited", key_cache_by_package)
     app.connect("doctree-read", prepare_state)
     app.connect("build-finished", copy_host)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -82,6 +82,11 @@ def test_programs_are_measured_by_share_of_blocks():
     } | {"documents, 50% of the blocks"}  # fmt: skip
 
 
+def test_a_program_stands_beside_the_same_by_hand():
+    (recency,) = (suite for suite in measured("programs") if suite.setting.startswith("recency"))
+    assert {row.name for row in recency.rows} >= {recency.base, gpu_attention.BY_HAND}
+
+
 def test_refused_kernels_are_recorded_with_the_reason():
     for suite in measured("kernels"):
         if suite.unit == "ms":

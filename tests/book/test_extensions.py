@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import nbformat
 import pytest
 from docutils import nodes
 from fontTools.ttLib import TTFont
-from nbformat.v4 import new_output
+from jupyter_cache import get_cache
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 from sphinxcontrib import katex
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,6 +22,7 @@ sys.path.append(str(ROOT / "book" / "ext"))
 
 import folded_cells  # noqa: E402
 import joined_streams  # noqa: E402
+import notebook_runs  # noqa: E402
 import offline_assets  # noqa: E402
 import widget_host  # noqa: E402
 
@@ -68,7 +71,7 @@ def test_a_container_that_holds_an_anywidget_is_a_warning(warnings):
 
 
 def test_the_cache_of_notebook_outputs_follows_the_package(monkeypatch, tmp_path):
-    monkeypatch.setattr(widget_host, "ROOT", tmp_path)
+    monkeypatch.setattr(notebook_runs, "ROOT", tmp_path)
     (tmp_path / "requirements.txt").write_text("numpy==2.0\n")
     (tmp_path / "attn_helpers").mkdir()
     module = tmp_path / "attn_helpers" / "widget.js"
@@ -76,10 +79,53 @@ def test_the_cache_of_notebook_outputs_follows_the_package(monkeypatch, tmp_path
 
     def cache(text):
         module.write_text(text)
-        widget_host.key_cache_by_package(app, config)
+        notebook_runs.key_cache_by_package(app, config)
         return config.nb_execution_cache_path
 
     assert cache("one") == cache("one") != cache("two")
+
+
+MEET = """
+import time
+from pathlib import Path
+Path("{mine}").touch()
+while not Path("{other}").exists():
+    time.sleep(0.05)
+print("{mine} met {other}")
+"""
+
+
+def test_notebooks_run_together_and_only_once(monkeypatch, tmp_path):
+    said = []
+    logger = SimpleNamespace(info=lambda text, *values: said.append(text % values))
+    monkeypatch.setattr(notebook_runs, "LOGGER", logger)
+    monkeypatch.setattr(notebook_runs.os, "cpu_count", lambda: 2)
+    sources = {"a": MEET.format(mine="a", other="b"), "b": MEET.format(mine="b", other="a")}
+    for name, source in (sources | {"c": "1 / 0"}).items():
+        nbformat.write(new_notebook(cells=[new_code_cell(source)]), tmp_path / f"{name}.ipynb")
+    config = SimpleNamespace(nb_execution_mode="cache", nb_execution_timeout=60)
+    config.nb_execution_cache_path = str(tmp_path / "cache")
+    files = {"a": "a.ipynb", "b": "b.ipynb", "c": "c.ipynb", "page": "page.md"}
+    env = SimpleNamespace(config=config, doc2path=lambda name: str(tmp_path / files[name]))
+
+    notebook_runs.run_notebooks(None, env, ["page", "b", "a"])  # neither ends without the other
+    cache = get_cache(config.nb_execution_cache_path)
+    for name, other in ("ab", "ba"):
+        plain = nbformat.read(tmp_path / f"{name}.ipynb", as_version=4)
+        _, found = cache.merge_match_into_notebook(plain)
+        assert found.cells[0].outputs[0].text == f"{name} met {other}\n"
+    assert said.pop(0) == "notebooks to run: 2, 2 at a time"
+    assert sorted(line.split("s  ")[1] for line in said) == ["a ran", "b ran"]
+
+    said.clear()
+    notebook_runs.run_notebooks(None, env, ["a", "b"])
+    assert not said
+    notebook_runs.run_notebooks(None, env, ["a", "c"])
+    assert [line.split("s  ")[-1] for line in said] == [
+        "notebooks to run: 1, 2 at a time",
+        "c failed",
+    ]
+    assert len(cache.list_cache_records()) == 2
 
 
 @pytest.mark.parametrize(
