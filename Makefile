@@ -109,8 +109,8 @@ bench: $(STAMP)  ## speed beside peers, the cost of the import, the widgets in C
 	@$(PY) -m benchmarks.explorer
 
 record: $(STAMP)  ## measure beside peers anew, and show it on the book's page of benchmarks
-	@$(PY) -m benchmarks --json $(MEASURED)/cpu.json $(ARGS)
-	@$(PY) book/tools/benchmark_page.py
+	@$(PY) -m benchmarks --json $(MEASURED)/cpu.json; missed=$$?; \
+	$(PY) book/tools/benchmark_page.py && exit $$missed
 
 claims: $(STAMP)  ## gather the notebooks' claims into book/claims.md
 	@$(PY) book/tools/claims.py

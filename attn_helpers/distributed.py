@@ -51,7 +51,7 @@ class Settings:
     rate : float
         Of AdamW, at its highest.
     clip : float
-        The gradient of the whole batch is cut to this length.
+        The largest norm of the whole batch's gradient.
     seed : int
     """
 
@@ -66,7 +66,10 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self):
-        for name, value in asdict(self).items():
+        for field in fields(self):
+            name, value = field.name, getattr(self, field.name)
+            if field.type is int and value != int(value):
+                raise ValueError(f"{name} must be a whole number, but it is {value}: {self}")
             if not (value > 0 or (value == 0 and name == "seed")):
                 least = "at least" if name == "seed" else "above"
                 raise ValueError(f"{name} must be {least} zero, but it is {value}: {self}")
@@ -117,7 +120,7 @@ def draw_batch(text, step, settings):
 
 
 def spread(model, way, device):
-    """Wrap a model: "ddp" keeps a whole copy in each process, "fsdp" keeps a part."""
+    """Wrap a `GPT`: "ddp" keeps a whole copy in each process, "fsdp" a part."""
     if way == "ddp":
         return DistributedDataParallel(model)
     mesh = dist.init_device_mesh(device.type, (dist.get_world_size(),))
@@ -158,8 +161,8 @@ def train(settings, device, *, way="ddp", checkpoint=None, every=10, kill=None):
         If a loss or its gradient is not finite: the step is not taken, and nothing more is saved.
     """
     rank, n_processes = dist.get_rank(), dist.get_world_size()
-    _check(settings, way, every, kill, n_processes)
     text = torch.frombuffer(bytearray(documentation().text, "utf-8"), dtype=torch.uint8).long()
+    _check(settings, way, every, kill, n_processes, len(text))
     torch.manual_seed(settings.seed)  # one start for all: DDP would see to it, FSDP does not
     model = GPT(BYTES, settings.d_model, settings.n_heads, settings.n_layers).to(device)
     model = spread(model, way, device)
@@ -169,7 +172,11 @@ def train(settings, device, *, way="ddp", checkpoint=None, every=10, kill=None):
     if losses:
         _say(f"goes on after step {len(losses)}")
     for step in range(len(losses), settings.steps):
-        if kill == (rank, step) and os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") == "0":
+        if (
+            kill
+            and tuple(kill) == (rank, step)
+            and os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") == "0"
+        ):
             os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
         rows = my_share(draw_batch(text, step, settings)).to(device)
         logits = model(rows[:, :-1])
@@ -178,13 +185,13 @@ def train(settings, device, *, way="ddp", checkpoint=None, every=10, kill=None):
         (n_processes * loss).backward()  # for DDP and FSDP divide the sum by n_processes
         loss = loss.detach()
         dist.all_reduce(loss)
-        length = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
-        if isinstance(length, DTensor):  # each process has a part of the sum of squares
-            length = length.full_tensor()
-        if not (loss + length).isfinite():
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
+        if isinstance(norm, DTensor):  # each process has a part of the sum of squares
+            norm = norm.full_tensor()
+        if not (loss + norm).isfinite():
             raise FloatingPointError(
-                f"the loss is {loss.item()} at step {step}, the length of its gradient "
-                f"{length.item()}: the last checkpoint is as it was; lower the rate"
+                f"the loss is {loss.item()} at step {step}, the norm of its gradient "
+                f"{norm.item()}: the last checkpoint is as it was; lower the rate"
             )
         share = cosine(step, settings.steps, warmup=settings.steps // 10)
         for group in optimiser.param_groups:
@@ -215,11 +222,15 @@ def kept_bytes(model, optimiser):
     }
 
 
-def _check(settings, way, every, kill, n_processes):
+def _check(settings, way, every, kill, n_processes, n_bytes):
     if way not in WAYS:
         raise ValueError(f"way must be one of {', '.join(WAYS)}, but it is {way!r}")
     if every < 1:
         raise ValueError(f"every must be at least 1, but it is {every}")
+    if settings.seq >= n_bytes:
+        raise ValueError(
+            f"seq must be below the {n_bytes} bytes of the text, but it is {settings.seq}"
+        )
     if settings.batch < n_processes:
         raise ValueError(
             f"each process needs a text: batch={settings.batch}, and {n_processes} processes"

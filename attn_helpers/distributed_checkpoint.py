@@ -5,12 +5,12 @@ memory. Left out on purpose: the checkpoint in as many files as there are proces
 model needs; `torch.distributed.checkpoint` has it.
 """
 
-import os
 from pathlib import Path
 
-import torch
 import torch.distributed as dist
 from torch.distributed.checkpoint import state_dict
+
+from attn_helpers.training import read_checkpoint, write_checkpoint
 
 __all__ = ["load", "save"]
 
@@ -38,18 +38,13 @@ def save(path, settings, model, optimiser, losses):
     weights, moments = state_dict.get_state_dict(model, optimiser, options=WHOLE)  # all take part
     if dist.get_rank() == 0:
         parts = {"settings": settings, "losses": losses, "model": weights, "optimiser": moments}
-        beside = Path(f"{path}.new")
-        with open(beside, "wb") as file:
-            torch.save(parts, file)
-            file.flush()
-            os.fsync(file.fileno())  # on the disk before it takes the name
-        os.replace(beside, path)
+        write_checkpoint(path, parts)
 
 
 def load(path, settings, model, optimiser):
     """Take up a checkpoint, and return its losses: none if there is no file.
 
-    Every process reads the file, so all must see it.
+    Every process reads the file, so all must see it. The parameters are those of `save`.
 
     Raises
     ------
@@ -58,12 +53,7 @@ def load(path, settings, model, optimiser):
     """
     if path is None or not Path(path).exists():
         return []
-    parts = torch.load(path, map_location="cpu", weights_only=True)
-    if parts["settings"] != settings:
-        raise ValueError(
-            f"{path} belongs to a run with {parts['settings']}, not {settings}: "
-            "delete it, or take another path"
-        )
+    parts = read_checkpoint(path, settings)
     state_dict.set_state_dict(
         model,
         optimiser,

@@ -215,7 +215,7 @@ class _Run:
         self.model.eval()
 
     def save(self, path):
-        """Write a checkpoint: first beside the old one, then in its place, so that one is whole."""
+        """Write a checkpoint."""
         parts = {
             "settings": self.settings,
             "model": self.model.state_dict(),
@@ -223,22 +223,36 @@ class _Run:
             "history": asdict(self.history),
             "best": self.best,
         }
-        beside = Path(f"{path}.new")
-        torch.save(parts, beside)
-        os.replace(beside, path)
+        write_checkpoint(path, parts)
 
     def load(self, path):
         """Go on from a checkpoint, if this run is the one that made it."""
-        parts = torch.load(path, map_location="cpu", weights_only=True)
-        if parts["settings"] != self.settings:
-            raise ValueError(
-                f"{path} belongs to a run with {parts['settings']}, not {self.settings}: "
-                "delete it, or take another path"
-            )
+        parts = read_checkpoint(path, self.settings)
         self.model.load_state_dict(parts["model"])
         for optimiser, state in zip(self.optimisers, parts["optimisers"], strict=True):
             optimiser.load_state_dict(state)
         self.history, self.best = History(**parts["history"]), parts["best"]
+
+
+def write_checkpoint(path, parts):
+    """Write parts of a run: beside the old ones, then in their place, so that one is whole."""
+    beside = Path(f"{path}.new")
+    with open(beside, "wb") as file:
+        torch.save(parts, file)
+        file.flush()
+        os.fsync(file.fileno())  # on the disk before it takes the name
+    os.replace(beside, path)
+
+
+def read_checkpoint(path, settings):
+    """Return the parts of a run with these settings; refuse those of another."""
+    parts = torch.load(path, map_location="cpu", weights_only=True)
+    if parts["settings"] != settings:
+        raise ValueError(
+            f"{path} belongs to a run with {parts['settings']}, not {settings}: "
+            "delete it, or take another path"
+        )
+    return parts
 
 
 class _Bar:

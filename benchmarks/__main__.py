@@ -2,7 +2,9 @@
 
     python -m benchmarks [attention programs layers gpt_training generation] [--json PATH]
 
-Ends with 1 if a bar is missed. The book shows a recorded run: attn_helpers/data/measurements.
+Ends with 1 if a bar is missed. What is measured is kept at once in _build/benchmarks.json; a run of
+all suites that comes to its end is written to PATH, bars met or missed, and nothing less is. The
+book shows a recorded run: attn_helpers/data/measurements.
 """
 
 import argparse
@@ -15,6 +17,8 @@ from pathlib import Path
 
 from attn_helpers.device import describe
 from benchmarks.record import finish
+
+DRAFT = Path("_build/benchmarks.json")
 
 SUITES = ("attention", "programs", "layers", "gpt_training", "generation")
 PEERS = ("numpy", "torch", "transformers", "x-transformers")
@@ -31,15 +35,17 @@ def versions(packages):
     return found
 
 
-def record(suites, packages=PEERS):
+def record(suites, packages, device="cpu"):
     """Return suites as what JSON can hold, with the day, the machine and the versions."""
     return {
         "date": datetime.date.today().isoformat(),
+        "device": device,
         "machine": describe(),
-        "versions": {"Python": platform.python_version()} | versions(packages),
+        "versions": {"Python": platform.python_version()} | packages,
         "suites": [
             suite._asdict()
             | {
+                "left_out": dict(suite.left_out),
                 "rows": [row._asdict() for row in suite.rows],
                 "bars": [bar._asdict() | {"met": bar.met} for bar in suite.bars],
             }
@@ -48,28 +54,36 @@ def record(suites, packages=PEERS):
     }
 
 
-def main():
+def kept(names, path):
+    """Yield the suites of these names; keep them as they come, and write all to `path` at last."""
+    done, packages = [], versions(PEERS)
+    for name in names:
+        for suite in importlib.import_module(f"benchmarks.{name}").measure():
+            done.append(suite)
+            write(record(done, packages), DRAFT)
+            yield suite
+    if path:
+        write(record(done, packages), path)
+        print(f"written to {path}")
+
+
+def write(made, path):
+    """Write a record."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+
+
+def main(arguments=None):
     """Run the suites that are named, or all of them."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("suites", nargs="*", help=f"of {', '.join(SUITES)}; all by default")
-    parser.add_argument("--json", type=Path, default=Path("_build/benchmarks.json"))
-    given = parser.parse_args()
+    parser.add_argument("--json", type=Path, help="where to write the record of a whole run")
+    given = parser.parse_args(arguments)
+    if given.json and given.suites:
+        parser.error("a record is made of all suites: leave out their names, or --json")
     if unknown := set(given.suites) - set(SUITES):
         parser.error(f"no suite {min(unknown)}; there are {', '.join(SUITES)}")
-    done = []
-
-    def every():
-        for name in given.suites or SUITES:
-            for suite in importlib.import_module(f"benchmarks.{name}").measure():
-                done.append(suite)
-                yield suite
-
-    try:
-        finish(every())
-    finally:
-        given.json.parent.mkdir(parents=True, exist_ok=True)
-        given.json.write_text(json.dumps(record(done), indent=1) + "\n", encoding="utf-8")
-        print(f"written to {given.json}")
+    finish(kept(given.suites or SUITES, given.json))
 
 
 if __name__ == "__main__":

@@ -58,7 +58,10 @@ def contenders():
             hugging_face.generate, start, attention_mask=torch.ones_like(start),
             max_new_tokens=NEW, do_sample=True, top_k=0,
         ),
-        "x-transformers": partial(x_transformers.generate, start, NEW, cache_kv=True),
+        "x-transformers": partial(
+            x_transformers.generate, start, NEW, cache_kv=True,
+            filter_logits_fn=lambda logits: logits,  # by default it keeps a tenth of the tokens
+        ),
     }  # fmt: skip
 
 

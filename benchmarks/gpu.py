@@ -13,7 +13,6 @@ cache.
 """
 
 import argparse
-import json
 import re
 import sys
 import traceback
@@ -21,13 +20,12 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.__main__ import record, versions
+from benchmarks.__main__ import record, versions, write
 from benchmarks.gpu_attention import kernels, programs
 from benchmarks.gpu_models import decoding, training
 
 FOLDER = Path(__file__).resolve().parents[1] / "attn_helpers" / "data" / "measurements"
 DRAFTS = Path("_build")
-NEEDED = ("numpy", "torch")
 SUITES = {
     "kernels": kernels, "programs": programs, "training": training, "decoding": decoding,
 }  # fmt: skip
@@ -47,15 +45,16 @@ def main(arguments=None):
     device, names = torch.device("cuda"), given.suites or list(SUITES)
     card = re.sub(r"\W+", "_", torch.cuda.get_device_name(device)).strip("_").lower()
     draft = DRAFTS / f"gpu_{card}.json"
-    done, failed = measure(names, device, draft)
+    packages = made_with()
+    done, failed = measure(names, device, packages, draft)
     if failed:
         sys.exit(f"failed: {', '.join(failed)}; the rest is in {draft}")
     path = given.json or (FOLDER if set(names) == set(SUITES) else DRAFTS) / draft.name
-    write(done, path)
+    write(record(done, packages, "cuda"), path)
     print(f"written to {path}")
 
 
-def measure(names, device, draft):
+def measure(names, device, packages, draft):
     """Run suites, print and keep what they yield as it comes; return it, and the names that failed.
 
     A suite that fails does not end the others.
@@ -66,26 +65,18 @@ def measure(names, device, draft):
             for suite in SUITES[name](device):
                 done.append(suite)
                 print(suite, end="\n\n", flush=True)
-                write(done, draft)
+                write(record(done, packages, "cuda"), draft)
         except Exception:
             traceback.print_exc()
             failed.append(name)
     return done, failed
 
 
-def write(suites, path):
-    """Write what has been measured."""
-    made = record(suites, NEEDED)
-    made["versions"] |= made_with()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
-
-
 def made_with():
-    """Return the versions of what a GPU needs beside PyTorch."""
+    """Return the versions of what takes part."""
     found = {"CUDA": torch.version.cuda, "ROCm": torch.version.hip}
     found["cuDNN"] = torch.backends.cudnn.version()
-    found |= versions(["triton"])
+    found |= versions(["numpy", "torch", "triton"])
     return {name: str(value) for name, value in found.items() if value is not None}
 
 

@@ -19,7 +19,8 @@ from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 
 from attn_helpers import program
 from attn_helpers.programs import flex, torch_attention
-from benchmarks.gpu_gauges import clock, peaks
+from benchmarks.gpu_gauges import clock, peak_mib
+from benchmarks.memory import peaks
 from benchmarks.record import Bar, timed
 from benchmarks.timing import interleaved, ratio
 
@@ -43,6 +44,7 @@ D_K = 64
 
 def kernels(device, lengths=(256, 1024, 4096, 16384), *, tokens=16384, heads=16, rounds=15):
     """Yield time and memory of SDPA's back ends, by format, pass and n, for as many tokens."""
+    gauge = partial(peak_mib, device=device)
     forms = {name: partial(of_kernel, kernel) for name, kernel in KERNELS.items()}
     forms["written out"] = written_out
     for dtype in TOLERANCE:
@@ -65,45 +67,49 @@ def kernels(device, lengths=(256, 1024, 4096, 16384), *, tokens=16384, heads=16,
                 title = f"SDPA in {name_of(dtype)}, {passes}"
                 times = interleaved(calls | {IDLE: idle}, rounds=rounds, clock=clock(device))
                 yield timed(title, setting, times, base)._replace(left_out=left_out)
-                yield from peaks(f"Memory of {title}", setting, calls, base, device)
+                yield from peaks(f"Memory of {title}", setting, calls, base, gauge)
 
 
 def programs(device, n=8192, *, batch=8, dtype=torch.bfloat16, heads=16, rounds=15):
     """Yield times of programs: FlexAttention, SDPA with a bias, and every score computed."""
     inputs, grad = tensors(batch, heads, n, dtype, device)
-    base, no_key = "FlexAttention", program("j < 0")
     for name, one in named_programs(n).items():
-        share = 100 - flex.block_mask(one, n, n, device=device).sparsity()
-        table = np.zeros((n, n), np.float32)
-        bias = torch.from_numpy(one.apply(table)).to(device, dtype)[None, None]
-        forms = {
-            base: partial(torch_attention, program=one, backend="flex"),
-            "SDPA with a bias": partial(F.scaled_dot_product_attention, attn_mask=bias),
-        }
-        if name == "every key":
-            forms["SDPA"] = F.scaled_dot_product_attention
-        elif name == "causal":
-            forms["SDPA, is_causal"] = partial(F.scaled_dot_product_attention, is_causal=True)
-        elif name == "recency":
-            forms[BY_HAND] = recency_by_hand(n, device)
-        idle = partial(torch_attention, program=no_key, backend="flex")
-        for passes in PASSES if device.type == "cuda" else PASSES[:1]:  # as FlexAttention can
-            calls = {
-                form: partial(run, attend, inputs, grad, passes) for form, attend in forms.items()
-            }
-            calls, left_out = usable(calls, calls[base](), dtype)
-            calls[IDLE] = partial(run, idle, inputs, grad, passes)
-            times = interleaved(calls, rounds=rounds, clock=clock(device))
-            setting = f"{name}, {share:.0f}% of the blocks; "
-            setting += f"n = {n}, batch {batch}, {heads} heads, d_k {D_K}"
-            title = f"Programs in {name_of(dtype)}, {passes}"
-            suite = timed(title, setting, times, base)._replace(left_out=left_out)
-            if BY_HAND in calls and device.type == "cuda":
-                made = ratio(times, base, BY_HAND)[0]
-                bar = Bar("a program, times FlexAttention by hand", made, "at most", BAR)
-                suite = suite._replace(bars=[bar])
-            yield suite
-        del bias, forms
+        yield from of_program(name, one, inputs, grad, rounds)  # its bias and mask go with it
+
+
+def of_program(name, one, inputs, grad, rounds):
+    """Yield times of a program's forms, by pass."""
+    batch, heads, n, _ = grad.shape
+    device, dtype, base, no_key = grad.device, grad.dtype, "FlexAttention", program("j < 0")
+    share = 100 - flex.block_mask(one, n, n, device=device).sparsity()
+    bias = torch.from_numpy(one.apply(np.zeros((n, n), np.float32)))[None, None]
+    forms = {
+        base: partial(torch_attention, program=one, backend="flex"),
+        "SDPA with a bias": partial(
+            F.scaled_dot_product_attention, attn_mask=bias.to(device, dtype)
+        ),
+    }
+    if name == "every key":
+        forms["SDPA"] = F.scaled_dot_product_attention
+    elif name == "causal":
+        forms["SDPA, is_causal"] = partial(F.scaled_dot_product_attention, is_causal=True)
+    elif name == "recency":
+        forms[BY_HAND] = recency_by_hand(n, device)
+    idle = partial(torch_attention, program=no_key, backend="flex")
+    for passes in PASSES if device.type == "cuda" else PASSES[:1]:  # as FlexAttention can
+        calls = {form: partial(run, attend, inputs, grad, passes) for form, attend in forms.items()}
+        calls, left_out = usable(calls, calls[base](), dtype)
+        calls[IDLE] = partial(run, idle, inputs, grad, passes)
+        times = interleaved(calls, rounds=rounds, clock=clock(device))
+        setting = f"{name}, {share:.0f}% of the blocks; "
+        setting += f"n = {n}, batch {batch}, {heads} heads, d_k {D_K}"
+        suite = timed(f"Programs in {name_of(dtype)}, {passes}", setting, times, base)
+        suite = suite._replace(left_out=left_out)
+        if BY_HAND in calls and device.type == "cuda":
+            made = ratio(times, base, BY_HAND)[0]
+            bar = Bar("a program, times FlexAttention by hand", made, "at most", BAR)
+            suite = suite._replace(bars=[bar])
+        yield suite
 
 
 def named_programs(n):

@@ -5,9 +5,8 @@ import time
 import torch
 
 from benchmarks import memory
-from benchmarks.record import Row, Suite
 
-__all__ = ["clock", "peak_mib", "peaks"]
+__all__ = ["clock", "peak_mib"]
 
 
 def clock(device):
@@ -24,7 +23,7 @@ def clock(device):
 def peak_mib(function, device):
     """Return how many MiB a call holds at most, beside what was there; None if nobody counts."""
     if device.type != "cuda":
-        return memory.peak_mib(function) if memory.can_measure() else None
+        return memory.peak_mib(function)
     function()
     torch.cuda.synchronize(device)
     torch.cuda.reset_peak_memory_stats(device)
@@ -32,11 +31,3 @@ def peak_mib(function, device):
     function()
     torch.cuda.synchronize(device)
     return (torch.cuda.max_memory_allocated(device) - before) / 2**20
-
-
-def peaks(title, setting, calls, base, device):
-    """Yield a suite of the memory that calls hold, where somebody counts."""
-    mib = {name: peak_mib(call, device) for name, call in calls.items()}
-    if mib[base]:
-        rows = [Row(name, peak, peak / mib[base]) for name, peak in mib.items()]
-        yield Suite(title, setting, base, rows, unit="MiB")

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from attn_helpers.reference import GPT, generate
-from benchmarks.gpu_gauges import clock, peaks
+from benchmarks.gpu_gauges import clock, peak_mib
+from benchmarks.memory import peaks
 from benchmarks.record import timed
 from benchmarks.timing import interleaved
 
@@ -36,7 +37,9 @@ def training(
     size = sum(p.numel() for p in model.parameters())
     title, setting = "GPT, a training step", f"{size:,} parameters, batch {batch} x {seq}"
     yield timed(title, setting, interleaved(steps, rounds=rounds, clock=clock(device)), "float32")
-    yield from peaks(f"Memory of {title}", setting, steps, "float32", device)
+    yield from peaks(
+        f"Memory of {title}", setting, steps, "float32", partial(peak_mib, device=device)
+    )
 
 
 def has_tf32(device):

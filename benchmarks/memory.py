@@ -1,21 +1,28 @@
-"""The most memory that a call holds at once, beside what was there before (Linux)."""
+"""The most memory that a call holds at once, beside what was there before."""
 
 import ctypes
 import gc
 from pathlib import Path
 
-__all__ = ["can_measure", "peak_mib"]
+from benchmarks.record import Row, Suite
+
+__all__ = ["peak_mib", "peaks"]
 
 STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
-def can_measure():
-    """Tell whether this system counts peaks."""
-    return RESET.exists()
+def peaks(title, setting, calls, base, gauge=None):
+    """Yield a suite of the memory that calls hold, by `gauge` or `peak_mib`, if anybody counts."""
+    mib = {name: (gauge or peak_mib)(call) for name, call in calls.items()}
+    if mib[base]:
+        rows = [Row(name, peak, peak / mib[base]) for name, peak in mib.items()]
+        yield Suite(title, setting, base, rows, unit="MiB")
 
 
 def peak_mib(function):
-    """Return by how many MiB the memory of this process grew at most while a function ran."""
+    """Return by how many MiB this process grew at most while a function ran; None but on Linux."""
+    if not RESET.exists():
+        return None
     function()  # what is loaded or compiled once does not count
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)  # freed memory goes back to the system, or it would hide

@@ -2,6 +2,8 @@
 
 import statistics
 import sys
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from benchmarks.timing import ratio
@@ -51,13 +53,13 @@ class Suite(NamedTuple):
     setting: str
     base: str
     rows: list[Row]
-    bars: list[Bar] = []
+    bars: Sequence[Bar] = ()
     unit: str = "ms"
-    left_out: dict[str, str] = {}
+    left_out: Mapping[str, str] = MappingProxyType({})
 
     def times(self, name):
-        """Return how often a contender's median holds the base's."""
-        return next(row.times for row in self.rows if row.name == name)
+        """Return a contender's median divided by the base's."""
+        return {row.name: row.times for row in self.rows}[name]
 
     def __str__(self):
         width = max(len(row.name) for row in self.rows)

@@ -45,6 +45,10 @@ def torchrun(n_processes, *options, restarts=0):
             out, _ = launched.communicate(timeout=150)
         finally:
             launched.terminate()  # torchrun ends its processes, whose groups are their own
+            try:
+                launched.wait(10)
+            except subprocess.TimeoutExpired:
+                launched.kill()
     return launched.returncode, out
 
 

@@ -253,7 +253,7 @@ def test_a_checkpoint_that_breaks_off_leaves_the_last_one_whole(tmp_path, monkey
     def save(parts, file):
         saves.append(file)
         if len(saves) == 2:
-            open(file, "wb").write(b"half of it")
+            file.write(b"half of it")
             raise OSError("no space left on device")
         whole(parts, file)
 

@@ -22,10 +22,12 @@ def measurements(folder=FOLDER):
     Returns
     -------
     dict of str to dict
-        By the name of the file, "cpu" or "gpu_<card>". Each has "date", "machine" and "versions",
-        and "suites", a list: "title", "setting", "unit", "base" (the contender that others are
-        compared with), "rows" ("name", "value", and "times", the multiple of the base's) and
-        "left_out", the contenders that were refused, with the reason.
+        By the name of the file, "cpu" or "gpu_<card>". Each has "date", "device" ("cpu" or "cuda":
+        what was measured), "machine" and "versions", and "suites", a list: "title", "setting",
+        "unit", "base" (the contender that others are compared with), "rows" ("name", "value",
+        "times", the multiple of the base's, and "low" and "high", its quartiles, or null), "bars"
+        ("what", "measured", "sense", "limit", "met") and "left_out", the contenders that were
+        refused, with the reason.
 
     Examples
     --------
@@ -48,14 +50,19 @@ def as_text(record):
     str
     """
     machine, versions = record["machine"], record["versions"].items()
-    name = machine["GPU"] if machine.get("GPU", "none") != "none" else machine["processor"]
+    name = machine["processor" if record["device"] == "cpu" else "GPU"]
     lines = [f"{name}, {record['date']}: {', '.join(f'{key} {value}' for key, value in versions)}"]
     for title in dict.fromkeys(suite["title"] for suite in record["suites"]):
         suites = [suite for suite in record["suites"] if suite["title"] == title]
         lines += ["", f"{title}, {suites[0]['unit']}"]
         for suite in suites:
-            values = (f"{row['name']} {row['value']:.3g}" for row in suite["rows"])
+            values = (f"{row['name']} {_rounded(row['value'])}" for row in suite["rows"])
             lines.append(f"  {suite['setting']}: {', '.join(values)}")
             left_out = suite.get("left_out", {}).items()
             lines += [f"    left out: {name} ({reason})" for name, reason in left_out]
     return "\n".join(lines)
+
+
+def _rounded(value):
+    """Return a number with three digits, or with all before the point."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"

@@ -18,13 +18,21 @@ from attn_helpers.reference.transformer import Decoder, Encoder
 __all__ = ["EncoderDecoder"]
 
 
-def check_tokens(tokens):
-    """Refuse what are not whole numbers of the shape (batch, seq)."""
-    if tokens.ndim != 2 or tokens.is_floating_point():
+def check_tokens(tokens, n_tokens=None):
+    """Refuse what are not whole numbers of the shape (batch, seq), below `n_tokens` if given."""
+    kind = getattr(tokens, "dtype", None)
+    if kind not in (torch.int64, torch.int32) or tokens.ndim != 2:
         raise ValueError(
-            "tokens must be whole numbers of the shape (batch, seq): "
-            f"{shapes(tokens=tokens)}, {tokens.dtype}"
+            "tokens must be a Tensor of whole numbers of the shape (batch, seq): "
+            f"{shapes(tokens=tokens)}, {kind or type(tokens).__name__}"
         )
+    if n_tokens and tokens.is_cpu and tokens.numel():  # a GPU would have to be waited for
+        low, high = (bound.item() for bound in tokens.aminmax())
+        if low < 0 or high >= n_tokens:
+            raise ValueError(
+                f"tokens are 0 to {n_tokens - 1}, but these go from {low} to {high}: "
+                f"{shapes(tokens=tokens)}"
+            )
 
 
 def padding_mask(keep, **source):
@@ -53,7 +61,7 @@ class Embedding(nn.Module):
 
     def forward(self, tokens, start=0):
         """Turn whole numbers, (batch, seq), into vectors, (batch, seq, d_model)."""
-        check_tokens(tokens)
+        check_tokens(tokens, self.table.num_embeddings)
         x = self.table(tokens) * math.sqrt(self.table.embedding_dim)
         positions = start + np.arange(tokens.shape[1])
         places = torch.from_numpy(sinusoidal_positions(positions, x.shape[-1])).to(x)

@@ -20,7 +20,9 @@ GELU = partial(nn.GELU, "tanh")
 
 
 class GPT(nn.Module):
-    """A generator: tokens in, scores of each next token out. The last layer is the first, turned.
+    """A generator: tokens in, scores of each next token out.
+
+    The output layer is the table of token embeddings once more (tied weights).
 
     Parameters
     ----------
@@ -100,8 +102,14 @@ class GPT(nn.Module):
         Returns
         -------
         Tensor of shape (batch, seq, n_tokens)
+
+        Raises
+        ------
+        ValueError
+            If `tokens` are no whole numbers of two axes below n_tokens, or more than the positions
+            that the model has learnt.
         """
-        check_tokens(tokens)
+        check_tokens(tokens, self.tokens.num_embeddings)
         x = self.tokens(tokens)
         if self.places is not None:
             start = caches[0].length if caches else 0

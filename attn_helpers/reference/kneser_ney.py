@@ -64,7 +64,18 @@ class KneserNey:
             counts = Counter(gram[1:] for gram in counts)  # after how many different tokens
 
     def probability(self, context, token):
-        """Return the probability that `token` follows `context`, of which the end is read."""
+        """Return the probability that a token comes next.
+
+        Parameters
+        ----------
+        context : sequence of int or str
+            The tokens before it, of which the last ``order - 1`` are read.
+        token : int or str
+
+        Returns
+        -------
+        float
+        """
         context = tuple(context)
         p = 1 / self.n_tokens
         for length, (counts, totals, taken, discounts) in enumerate(self.lengths):
@@ -75,7 +86,17 @@ class KneserNey:
         return p
 
     def bits(self, tokens, before=()):
-        """Return how many bits the tokens cost, after those of `before`."""
+        """Return how many bits tokens cost.
+
+        Parameters
+        ----------
+        tokens, before : sequence of int or str
+            `before` stands before them and costs nothing.
+
+        Returns
+        -------
+        float
+        """
         back = len(self.lengths) - 1
         read = [*before[max(0, len(before) - back) :]]
         total = 0.0

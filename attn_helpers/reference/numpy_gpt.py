@@ -10,8 +10,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from attn_helpers.arguments import shapes
-from attn_helpers.reference.generation import next_token_probabilities
+from attn_helpers.reference.generation import (
+    check_settings,
+    check_start,
+    next_token_probabilities,
+)
 from attn_helpers.reference.positions import angles_of, interleaved
 from attn_helpers.reference.softmax import softmax_in_place
 
@@ -34,6 +37,11 @@ class NumpyGPT:
     n : int
         How many tokens it has read.
 
+    Raises
+    ------
+    ValueError
+        If the model is of another kind, on a GPU or in 16 bits, or `length` does not fit it.
+
     References
     ----------
     Radford et al., "Language models are unsupervised multitask learners", 2019. Derived in 05_5.
@@ -55,6 +63,14 @@ class NumpyGPT:
                 "NumpyGPT has keys and values for every head: "
                 f"n_heads={attention.n_heads}, n_kv_heads={attention.n_kv_heads}"
             )
+        if not model.encoder.blocks[0].attention.norm_first:
+            raise ValueError("NumpyGPT has a norm before each step: norm_first=False")
+        weight = model.tokens.weight
+        if weight.device.type != "cpu" or weight.dtype not in (torch.float32, torch.float64):
+            raise ValueError(
+                "NumpyGPT computes on the CPU in float32 or float64, and the model is on "
+                f"{weight.device} in {weight.dtype}: take model.float().cpu()"
+            )
         if not (isinstance(activation, nn.GELU) and activation.approximate == "tanh"):
             raise ValueError(f"NumpyGPT knows the activation GELU('tanh') alone, not {activation}")
         context = math.inf if model.places is None else model.places.num_embeddings
@@ -72,9 +88,14 @@ class NumpyGPT:
             self.turns = np.stack([np.cos(angle), np.sin(angle)], 1).astype(self.tokens.dtype)
 
     def read(self, token):
-        """Read one token, and return the scores of the next, an ndarray of shape (n_tokens,)."""
-        if self.n == self.length:
-            raise ValueError(f"there is room for {self.length} tokens: make it with more")
+        """Read one token, and return the scores of the next, an ndarray of shape (n_tokens,).
+
+        Raises
+        ------
+        ValueError
+            If there is no such token, or no room for one more.
+        """
+        self._check([token])
         n, (n_heads, _, d_k) = self.n, self.keys.shape[1:]
         x = self.tokens[token]  # (d_model,)
         if self.places is not None:
@@ -110,9 +131,16 @@ class NumpyGPT:
         -------
         list of int
             The new tokens. The last one is not read yet: begin with it to go on.
+
+        Raises
+        ------
+        ValueError
+            If `tokens` is empty or has an unknown token, a setting makes no sense, or there is not
+            room for all: then nothing has been read.
         """
-        if len(tokens) == 0:
-            raise ValueError(f"a text begins with at least one token: {shapes(tokens=tokens)}")
+        check_start(np.asarray(tokens), n_new)
+        check_settings(temperature, top_k, top_p)
+        self._check(tokens, max(0, n_new - 1))
         options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
         for token in tokens:
             logits = self.read(token)
@@ -124,6 +152,16 @@ class NumpyGPT:
             edges = probabilities.double().cumsum(0).numpy()
             new.append(int(np.searchsorted(edges, rng.random() * edges[-1], side="right")))
         return new
+
+    def _check(self, tokens, more=0):
+        """Refuse unknown tokens, and more than there is room for."""
+        if unknown := [token for token in tokens if not 0 <= token < len(self.tokens)]:
+            raise ValueError(f"tokens are 0 to {len(self.tokens) - 1}, but one is {unknown[0]}")
+        if self.n + len(tokens) + more > self.length:
+            raise ValueError(
+                f"there is room for {self.length} tokens, of which {self.n} are taken, and "
+                f"{len(tokens) + more} more are to be read: NumpyGPT(model, length) makes room"
+            )
 
 
 def _array(weight):

@@ -94,16 +94,31 @@ class VisionTransformer(nn.Module):
         Raises
         ------
         ValueError
-            If the images have other sides or channels.
+            If the images have other sides, channels or another dtype than the weights.
         """
         wanted = (self.patches.in_channels, self.side, self.side)
         if images.ndim != 4 or images.shape[1:] != wanted:
-            mend = "; images[:, None] adds the channel" if (1, *images.shape[1:]) == wanted else ""
             raise ValueError(
                 "images must be (batch, channels={}, side={}, side={})".format(*wanted)
-                + f", but {shapes(images=images)}{mend}"
+                + f", but {shapes(images=images)}{_remedy(tuple(images.shape), wanted)}"
+            )
+        if images.dtype != self.head.weight.dtype:
+            raise ValueError(
+                f"the weights are {self.head.weight.dtype} and the images {images.dtype}: "
+                "images.float() makes them float32 (and bytes want / 255)"
             )
         patches = self.patches(images).flatten(2).mT  # (batch, (side / size)^2, d_model)
         token = self.token.expand(len(images), 1, -1)
         tokens = torch.cat([token, patches], 1) + self.places
         return self.head(self.encoder(self.dropout(tokens))[:, 0])
+
+
+def _remedy(found, wanted):
+    """Return what would help: images of the shape `found` in place of (batch, *wanted)."""
+    if found == wanted:
+        return "; images[None] adds the batch"
+    if len(found) == 3 and (1, *found[1:]) == wanted:
+        return "; images[:, None] adds the channel"
+    if len(found) == 4 and (found[3], *found[1:3]) == wanted:
+        return "; images.movedim(-1, 1) puts the channels first"
+    return ""

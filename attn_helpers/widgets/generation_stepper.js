@@ -20,6 +20,7 @@ const PLAIN = { temperature: 1, top_k: null, top_p: null };
 const MOST_LINES = 40; // of the candidates' table
 const MOST_LOOKED_AT = 10; // lines of the attention's table
 const WARMEST = 2; // where the slider ends
+const ALIKE = 1.1; // times an equal share: a largest weight below it is no preference
 const KEY = "Dotted line: given, not drawn. Wavy line: drawn once, but cut by these settings.";
 
 // ---------------------------------------------------------------------------- state and maths
@@ -177,7 +178,7 @@ function render({ model, el }) {
       top_p: control("top_p", "top-p", { min: 0.01, max: 1, step: 0.01 }),
     };
     const nodes = Object.values(sliders).map(({ node }) => node);
-    settings.replaceChildren(...nodes, button("Reset", () => change(PLAIN)));
+    settings.replaceChildren(...nodes, button("T = 1, no cuts", () => change(PLAIN)));
     for (const [name, count] of Object.entries({ layer: n_layers, head: n_heads })) {
       const options = Array.from({ length: count }, (_, at) => element("option", { value: at }, at));
       selects[name].replaceChildren(...options);
@@ -190,10 +191,12 @@ function render({ model, el }) {
     spans = tokens.map((_, place) =>
       element("span", { class: place < n_prompt ? "given" : "" }, visible(nameAt(place))));
     spans.push(element("span", {}, "?"));
-    text.classList.toggle("pieces", vocabulary.some((token) => [...token].length > 1));
+    const pieces = vocabulary.some((token) => [...token].length > 1);
+    text.classList.toggle("pieces", pieces);
     text.replaceChildren(...spans.flatMap((span, place) => {
-      if (place === seq || !/\s$/.test(nameAt(place))) return [span];
-      return [span, element(nameAt(place).endsWith("\n") ? "br" : "wbr")];
+      if (place === seq) return [span];
+      if (nameAt(place).endsWith("\n")) return [span, element("br")];
+      return pieces || /\s$/.test(nameAt(place)) ? [span, element("wbr")] : [span];
     }));
     Object.assign(range, { min: n_prompt, max: seq });
   }
@@ -232,9 +235,13 @@ function render({ model, el }) {
     selects.layer.value = layer;
     selects.head.value = head;
     const name = `${n_layers > 1 ? `layer ${layer}, ` : ""}head ${head}`;
+    const from = [`${name} looks from `, quoted(nameAt(position - 1))];
+    if (position > 1 && largest * position < ALIKE) {
+      looked.replaceChildren(...from, " at all tokens alike");
+      return;
+    }
     looked.replaceChildren(
-      `${name} looks from `, quoted(nameAt(position - 1)), " most at ",
-      ...(distance ? [quoted(nameAt(best)), `, ${distance} back`] : ["itself"]),
+      ...from, " most at ", ...(distance ? [quoted(nameAt(best)), `, ${distance} back`] : ["itself"]),
     );
   }
 

@@ -6,8 +6,10 @@
 // ---------------------------------------------------------------------------- constants
 
 const MOST_ROWS = 10; // bars
-const SIGNS = { " ": "␣", "\n": "⏎", "\t": "⇥", "\r": "␍" };
-const SAID = { " ": "space", "\n": "new line", "\t": "tab", "\r": "carriage return", "": "nothing" };
+const SIGNS = new Map([[" ", "␣"], ["\n", "⏎"], ["\t", "⇥"], ["\r", "␍"]]);
+const SAID = new Map([
+  [" ", "space"], ["\n", "new line"], ["\t", "tab"], ["\r", "carriage return"], ["", "nothing"],
+]);
 
 // ---------------------------------------------------------------------------- maths
 
@@ -46,7 +48,7 @@ export function rankedTokens(logits, { temperature, top_k, top_p }, order = orde
   const scores = Float64Array.from(order.slice(0, within), (token) => logits[token]);
   const likely = softmax(scores, temperature);
   let kept = within;
-  if (top_p !== null) {
+  if (top_p !== null && top_p < 1) {
     let sum = 0; // a token stays while the likelier ones together are below top_p
     kept = likely.filter((p) => (sum += p) - p < top_p).length;
   }
@@ -71,11 +73,11 @@ export function shownRanks(n_tokens, drawn) {
 /** A token with its blanks made visible. @param {string} token */
 export function visible(token) {
   const code = (sign) => `U+${sign.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
-  return token.replace(/[\s\p{Cc}]/gu, (sign) => SIGNS[sign] ?? code(sign)) || "∅";
+  return token.replace(/[\s\p{Cc}]/gu, (sign) => SIGNS.get(sign) ?? code(sign)) || "∅";
 }
 
 /** A token for the ear. @param {string} token */
-export const said = (token) => SAID[token] ?? token;
+export const said = (token) => SAID.get(token) ?? token;
 
 // ---------------------------------------------------------------------------- bars
 
@@ -108,7 +110,7 @@ export function candidateBars() {
       const name = vocabulary[order[rank]];
       const notes = [
         rank === drawn && "drawn", rank >= MOST_ROWS && `rank ${rank + 1}`,
-        cutBy(ranking, rank, temperature),
+        rank !== drawn && cutBy(ranking, rank, temperature), // the line above tells it of the drawn
       ];
       drawRow(rows[place], [visible(name), said(name)], [probabilities[rank], own[rank]], notes);
       rows[place].node.classList.toggle("drawn", rank === drawn);

@@ -488,19 +488,20 @@ export function keepControlKeys(root) {
  * pressed in its controls stay in it.
  * @param {() => void} draw
  * @param {{ sized?: Element, resized?: () => void, themed?: () => void, stop?: () => void }} more
- *     `resized` is called once at the start, too; `stop` when the widget is taken away
+ *     `sized` and `resized` go together, and `resized` is called once at the start, too; `stop` is
+ *     called when the widget is taken away
  * @returns {() => void} takes the widget away: what render() returns
  */
 export function connect(model, root, draw, { sized, resized, themed, stop } = {}) {
   keepControlKeys(root);
   model.on("change", draw);
-  const sizes = new ResizeObserver(resized ?? draw);
-  if (sized) sizes.observe(sized);
+  const sizes = sized && new ResizeObserver(resized);
+  sizes?.observe(sized);
   const stopWatching = themed && watchTheme(themed);
   return () => {
     stop?.();
     model.off("change", draw);
-    sizes.disconnect();
+    sizes?.disconnect();
     stopWatching?.();
     root.remove();
   };

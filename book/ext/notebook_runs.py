@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 
+import kernel_replies  # noqa: F401  (for the clients here and in the workers)
 from jupyter_cache import get_cache
 from jupyter_cache.executors import load_executor
 from sphinx.application import Sphinx
@@ -62,7 +63,7 @@ def run_notebooks(app: Sphinx, env, names: list[str]) -> None:
     missing = cache.list_unexecuted(filter_pks=[record.pk for record in records])
     if not missing:
         return
-    began, workers = time.monotonic(), min(AT_ONCE, os.cpu_count() or 1)
+    began, workers = time.monotonic(), min(AT_ONCE, os.cpu_count() or 1, len(missing))
     LOGGER.info("notebooks to run: %d, %d at a time", len(missing), workers)
     # The long ones stand at the end of the course: begin with them.
     uris = sorted((record.uri for record in missing), reverse=True)
@@ -70,7 +71,8 @@ def run_notebooks(app: Sphinx, env, names: list[str]) -> None:
         timeout = env.config.nb_execution_timeout
         runs = {pool.submit(run, uri, cache_path, timeout): Path(uri).stem for uri in uris}
         for done in as_completed(runs):
-            fine = "ran" if done.result() else "failed"
+            error = done.exception()
+            fine = f"failed: {error!r}" if error else "ran" if done.result() else "failed"
             LOGGER.info("%5.0f s  %s %s", time.monotonic() - began, runs[done], fine)
 
 

@@ -3,9 +3,9 @@
 The record is attn_helpers/data/measurements/cpu.json; ``make record`` makes both anew.
 """
 
+import argparse
 import json
 import sys
-from itertools import groupby
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -17,8 +17,10 @@ HEAD = """\
 What the course's own implementations cost beside others that compute the same. Contenders take
 turns within one run, on one thread, and the clock counts processor time, so a busy moment hits all
 of them; *times* is the ratio of medians, with the quartiles of the ratios turn by turn.
-`make bench` measures anew on your machine. This page shows one recorded run, of {date}: {machine};
-{versions}.
+`make bench` measures anew on your machine. This page shows one recorded run.
+
+- {date}; {machine}
+- {versions}
 """
 
 
@@ -28,30 +30,36 @@ def page(record):
         HEAD.format(
             date=record["date"],
             machine=", ".join(f"{name} {value}" for name, value in record["machine"].items()),
-            versions=", ".join(f"{name} {value}" for name, value in record["versions"].items()),
+            versions=", ".join(
+                f"{name} {value}"
+                for name, value in record["versions"].items()
+                if name not in record["machine"]
+            ),
         )
     ]
-    for title, suites in groupby(record["suites"], key=lambda suite: suite["title"]):
+    for title in dict.fromkeys(suite["title"] for suite in record["suites"]):
         lines.append(f"## {title}\n")
-        for suite in suites:
-            lines += table(suite)
+        for suite in record["suites"]:
+            lines += table(suite) if suite["title"] == title else []
     return "\n".join(lines)
 
 
 def table(suite):
     """Return one suite as the lines of a table, and its bars below."""
     base = suite["base"]
+    spreads = any(row["low"] is not None for row in suite["rows"])
     lines = [
-        f"{suite['setting'][0].upper()}{suite['setting'][1:]}:\n",
-        f"| | {suite['unit']} | times {base} | quartiles |",
-        "|---|---:|---:|---|",
+        f"*{suite['setting']}*\n",
+        f"| | {suite['unit']} | times {base} |" + " quartiles |" * spreads,
+        "|---|---:|---:|" + "---|" * spreads,
     ]
     for row in suite["rows"]:
         low, high = row["low"], row["high"]
         spread = "" if low is None or row["name"] == base else f"{low:.2f} to {high:.2f}"
         digits = 2 if row["value"] < 10 else 1 if row["value"] < 100 else 0
         value = f"{row['value']:,.{digits}f}"
-        lines.append(f"| {row['name']} | {value} | {row['times']:.2f} | {spread} |")
+        cells = [row["name"], value, f"{row['times']:.2f}", *[spread] * spreads]
+        lines.append(f"| {' | '.join(cells)} |")
     lines.append("")
     for bar in suite["bars"]:
         verdict = "met" if bar["met"] else "**missed**"
@@ -62,10 +70,12 @@ def table(suite):
     return [*lines, ""] if suite["bars"] else lines
 
 
-def main(arguments):
+def main(arguments=None):
     """Write the page, or with --check compare it and end with 1 if it is stale."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true")
     text = page(json.loads(RECORD.read_text(encoding="utf-8")))
-    if "--check" not in arguments:
+    if not parser.parse_args(arguments).check:
         PAGE.write_text(text, encoding="utf-8")
         return
     if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
@@ -73,4 +83,4 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -13,7 +13,7 @@ from torch.nn.attention import sdpa_kernel
 from attn_helpers.data import as_text, measurements
 from attn_helpers.reference import GPT
 from benchmarks import gpu, gpu_attention, gpu_models
-from benchmarks.__main__ import versions
+from benchmarks.__main__ import record, versions, write
 from benchmarks.record import timed
 
 CPU = torch.device("cpu")
@@ -168,14 +168,16 @@ def test_a_step_in_bfloat16_moves_the_weights_as_one_in_float32_does():
 def test_the_record_is_what_the_package_reads(tmp_path, monkeypatch):
     first, second = measured("decoding")
     suites = [first, second._replace(left_out={"b": "too odd"})]
-    gpu.write(suites, tmp_path / "gpu_none.json")
+    made = record(suites, gpu.made_with(), "cuda")
+    made["machine"]["GPU"] = "a card"
+    write(made, tmp_path / "gpu_none.json")
     found = measurements(tmp_path)
     assert list(found) == ["gpu_none"]
     kept = found["gpu_none"]
     assert kept["machine"]["PyTorch"] == torch.__version__ and kept["date"]
     assert [suite["title"] for suite in kept["suites"]] == ["Decoding, one of 4 tokens"] * 2
     assert [suite["left_out"] for suite in kept["suites"]] == [{}, {"b": "too odd"}]
-    assert "left out: b (too odd)" in as_text(kept)
+    assert "left out: b (too odd)" in as_text(kept) and as_text(kept).startswith("a card, ")
     assert json.loads(json.dumps(kept)) == kept
 
 
@@ -193,8 +195,8 @@ def card(monkeypatch, tmp_path):
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "A Card (9)")
-    monkeypatch.setattr(gpu, "record", lambda suites, names: {
-        "suites": [suite.title for suite in suites], "versions": {}
+    monkeypatch.setattr(gpu, "record", lambda suites, packages, device: {
+        "suites": [suite.title for suite in suites], "device": device
     })  # fmt: skip
     monkeypatch.setattr(gpu, "SUITES", {"one": suite, "other": suite})
     for name, folder in (("FOLDER", tmp_path / "kept"), ("DRAFTS", tmp_path / "drafts")):

@@ -1,13 +1,16 @@
 """Tables, bars and the record of the benchmarks; the clock and the memory gauge they stand on."""
 
 import json
+from types import SimpleNamespace
 
 import benchmark_page
 import numpy as np
 import pytest
 
+from benchmarks import __main__ as every
+from benchmarks import attention
 from benchmarks.__main__ import record
-from benchmarks.memory import can_measure, peak_mib
+from benchmarks.memory import RESET, peak_mib
 from benchmarks.record import Bar, Row, Suite, finish, timed
 from benchmarks.timing import interleaved, ratio
 
@@ -59,7 +62,7 @@ def test_a_missed_bar_ends_with_1(limit, code, capsys):
     assert capsys.readouterr().out.count("Title (small)") == 2
 
 
-@pytest.mark.skipif(not can_measure(), reason="this system does not count peaks")
+@pytest.mark.skipif(not RESET.exists(), reason="this system does not count peaks")
 def test_peak_is_what_a_call_holds_at_once():
     def one_after_the_other():
         for _ in range(3):
@@ -74,12 +77,69 @@ def test_peak_is_what_a_call_holds_at_once():
 
 def test_page_shows_every_row_and_bar():
     memory = Suite("Memory", "small", "ours", [Row("ours", 5.0, 1.0)], unit="MiB")
-    kept = json.loads(json.dumps(record([suite(), memory])))
+    kept = json.loads(json.dumps(record([suite(), memory, suite()], {})))
     page = benchmark_page.page(kept)
     assert "| theirs | 4.00 | 2.00 | 1.00 to 4.00 |" in page
     assert "- theirs: 2.00; the bar is at least 2.5: **missed**" in page
-    assert "| | MiB | times ours | quartiles |" in page
+    assert "| | MiB | times ours |\n|---|---:|---:|\n| ours | 5.00 | 1.00 |\n" in page
+    assert page.count("## Title") == 1 and page.count("| theirs |") == 2  # a heading for both
     assert kept["date"] in page and kept["machine"]["Python"] in page
+
+
+@pytest.fixture
+def folder(monkeypatch, tmp_path):
+    """Where a run of two planted suites is kept: the second one misses its bar."""
+    planted = {"one": lambda: iter([suite(1.0)]), "other": lambda: iter([suite(9.0)])}
+    monkeypatch.setattr(every, "SUITES", tuple(planted))
+    monkeypatch.setattr(every, "DRAFT", tmp_path / "draft.json")
+    find = SimpleNamespace(
+        import_module=lambda name: SimpleNamespace(measure=planted[name.partition(".")[2]])
+    )
+    monkeypatch.setattr(every, "importlib", find)
+    (tmp_path / "kept.json").write_text("old")
+    return tmp_path, planted
+
+
+def suites_in(path):
+    return len(json.loads(path.read_text())["suites"])
+
+
+def test_a_whole_run_becomes_the_record_with_its_missed_bars(folder):
+    path = folder[0] / "kept.json"
+    with pytest.raises(SystemExit) as end:
+        every.main(["--json", str(path)])
+    assert end.value.code == 1 and suites_in(path) == 2
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ImportError])
+def test_a_run_that_breaks_off_leaves_the_record(folder, error):
+    def broken():
+        yield suite(1.0)
+        raise error
+
+    path, planted = folder
+    planted["other"] = broken
+    with pytest.raises(error):
+        every.main(["--json", str(path / "kept.json")])
+    assert (path / "kept.json").read_text() == "old" and suites_in(path / "draft.json") == 2
+
+
+def test_a_part_of_the_suites_is_no_record(folder):
+    path, _ = folder
+    with pytest.raises(SystemExit):
+        every.main(["one", "--json", str(path / "kept.json")])
+    with pytest.raises(SystemExit) as end:
+        every.main(["one"])
+    assert end.value.code == 0 and suites_in(path / "draft.json") == 1
+    assert (path / "kept.json").read_text() == "old"
+
+
+def test_forms_that_compute_something_else_are_not_timed():
+    right = np.ones((2, 3))
+    attention.close("ours", (right, "weights"), right)
+    attention.close("ours", (right, right, right), (right, right, right))
+    with pytest.raises(AssertionError, match="ours is off by 0.1"):
+        attention.close("ours", (right, right + 0.1, right), (right, right, right))
 
 
 def test_page_in_the_book_is_of_the_record(monkeypatch, tmp_path):

@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 RUN = """
 import sys, nbformat
+sys.path.append(sys.argv[2])
+import kernel_replies
 from nbclient import NotebookClient
 notebook = nbformat.read(sys.argv[1], as_version=4)
 cell = nbformat.v4.new_code_cell("import attn_helpers; print(attn_helpers.__file__)")
@@ -79,7 +81,7 @@ def test_student_copy_runs_alone(path, python, tmp_path):
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
     environment |= {"JUPYTER_DATA_DIR": str(tmp_path / "jupyter")}
     result = subprocess.run(
-        [python, "-c", RUN, alone.name],
+        [python, "-c", RUN, alone.name, ROOT / "book" / "ext"],
         cwd=alone.parent,
         env=environment,
         capture_output=True,

@@ -1,19 +1,24 @@
 """The book's Sphinx extensions, function by function."""
 
+import asyncio
 import base64
 import io
 import json
 import re
 import shutil
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
 import pytest
+import zmq.asyncio
 from docutils import nodes
 from fontTools.ttLib import TTFont
 from jupyter_cache import get_cache
+from jupyter_client.channels import AsyncZMQSocketChannel
+from jupyter_client.session import Session
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from sphinxcontrib import katex
 
@@ -122,10 +127,36 @@ def test_notebooks_run_together_and_only_once(monkeypatch, tmp_path):
     assert not said
     notebook_runs.run_notebooks(None, env, ["a", "c"])
     assert [line.split("s  ")[-1] for line in said] == [
-        "notebooks to run: 1, 2 at a time",
+        "notebooks to run: 1, 1 at a time",
         "c failed",
     ]
     assert len(cache.list_cache_records()) == 2
+
+
+async def seconds_to_a_reply():
+    """Let a kernel's reply come just before the client sends something else."""
+    context = zmq.asyncio.Context()
+    client, kernel = context.socket(zmq.DEALER), zmq.Context.shadow(context).socket(zmq.ROUTER)
+    client.connect(f"tcp://127.0.0.1:{kernel.bind_to_random_port('tcp://127.0.0.1')}")
+    session = Session(key=b"")
+    channel = AsyncZMQSocketChannel(client, session)
+    channel.send(session.msg("execute_request"))
+    name, request = session.recv(kernel, mode=0)
+    reply = asyncio.ensure_future(channel.get_msg(timeout=2))
+    await asyncio.sleep(0.1)  # the client waits
+    session.send(kernel, "execute_reply", parent=request, ident=name)
+    time.sleep(0.2)  # it has come
+    channel.send(session.msg("comm_msg"))
+    began = time.monotonic()
+    assert (await reply)["msg_type"] == "execute_reply"
+    client.close(0), kernel.close(0), context.term()
+    return time.monotonic() - began
+
+
+def test_no_reply_is_missed(monkeypatch):
+    assert asyncio.run(seconds_to_a_reply()) < 1
+    monkeypatch.setattr(AsyncZMQSocketChannel, "send", AsyncZMQSocketChannel.send.__wrapped__)
+    assert asyncio.run(seconds_to_a_reply()) > 1, "jupyter_client mends it: drop kernel_replies"
 
 
 @pytest.mark.parametrize(

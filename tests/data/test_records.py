@@ -19,6 +19,7 @@ def test_a_folder_that_is_not_there_holds_no_records(tmp_path):
 def test_the_records_of_the_package_say_when_where_and_with_what():
     for name, found in measurements().items():
         assert name == "cpu" or name.startswith("gpu_")
+        assert found["device"] == ("cpu" if name == "cpu" else "cuda")
         assert found["date"] and found["machine"] and found["versions"] and found["suites"]
         for suite in found["suites"]:
             assert suite["base"] in [row["name"] for row in suite["rows"]]
@@ -31,6 +32,7 @@ def test_a_record_as_text_keeps_titles_together_and_says_what_was_left_out():
 
     made = {
         "date": "2026-01-02",
+        "device": "cuda",
         "machine": {"GPU": "a card", "processor": "a processor"},
         "versions": {"torch": "9.9", "CUDA": "99"},
         "suites": [
@@ -45,10 +47,10 @@ def test_a_record_as_text_keeps_titles_together_and_says_what_was_left_out():
         "Time, ms",
         "  n = 1: a 0.123",
         "    left out: b (out of memory)",
-        "  n = 2: a 1.23e+03",
+        "  n = 2: a 1234",
         "",
         "Memory, MiB",
         "  n = 1: a 70",
     ]
-    without = made | {"machine": {"GPU": "none", "processor": "a processor"}, "suites": []}
+    without = made | {"device": "cpu", "suites": []}  # a card is there, and was not measured
     assert as_text(without) == "a processor, 2026-01-02: torch 9.9, CUDA 99"

@@ -92,6 +92,7 @@ test("blanks are made visible and are named for the ear", () => {
   assert.equal(visible(""), "∅");
   assert.equal(visible("我<b>😀"), "我<b>😀");
   assert.deepEqual([" ", "\n", "", "e"].map(said), ["space", "new line", "nothing", "e"]);
+  assert.equal(said("constructor"), "constructor");
 });
 
 test("what does not go together is not drawn", () => {

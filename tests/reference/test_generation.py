@@ -75,13 +75,51 @@ def test_any_leading_axes():
 
 
 @pytest.mark.parametrize(
-    "options", [{"temperature": -1}, {"top_k": 0}, {"top_p": 0.0}, {"top_p": 1.5}, {"top_p": -0.1}]
-)
+    "options",
+    [{"temperature": -1}, {"temperature": float("inf")}, {"temperature": float("nan")},
+     {"top_k": 0}, {"top_p": 0.0}, {"top_p": 1.5}, {"top_p": -0.1}],
+)  # fmt: skip
 def test_refuses(options):
-    with pytest.raises(
-        ValueError, match="temperature is at least 0, top_k at least 1, top_p above"
-    ):
+    message = "temperature is at least 0 and finite, top_k at least 1, top_p above"
+    with pytest.raises(ValueError, match=message):
         next_token_probabilities(LOGITS, **options)
+    with pytest.raises(ValueError, match=message):
+        generate(made(), torch.tensor([[1]]), 0, **options)
+
+
+@pytest.mark.parametrize("options", [{}, {"temperature": 0}, {"top_k": 2}, {"top_p": 0.5}])
+@pytest.mark.parametrize("row", [[0, float("nan")], [0, float("inf")], [-float("inf")] * 2])
+def test_refuses_rows_that_have_no_likeliest(row, options):
+    logits = torch.tensor([[0.0, 1.0], row])
+    with pytest.raises(ValueError, match=r"a finite maximum and no NaN.* logits is \(2, 2\)"):
+        next_token_probabilities(logits, **options)
+
+
+@pytest.mark.parametrize("logits", [torch.tensor([1, 2]), torch.zeros(3, 0), torch.tensor(1.0)])
+def test_refuses_what_are_no_logits(logits):
+    with pytest.raises(ValueError, match=r"\(\.\.\., n_tokens\), in floating point: logits is"):
+        next_token_probabilities(logits)
+
+
+def test_a_token_may_be_ruled_out():
+    close(next_token_probabilities(torch.tensor([0.0, -torch.inf, 0.0])), [0.5, 0, 0.5])
+
+
+def test_top_p_of_1_keeps_all():
+    logits = torch.randn(50_000, generator=torch.Generator().manual_seed(0))
+    everything = next_token_probabilities(logits, top_p=1.0)
+    torch.testing.assert_close(everything, next_token_probabilities(logits))
+    assert everything.all()
+
+
+def test_nothing_is_dropped_while_it_writes():
+    model, tokens = made(dropout=0.5), torch.tensor([[1, 2, 3]])
+    calm = generate(model, tokens, 20, temperature=0)
+    model.train()
+    assert torch.equal(generate(model, tokens, 20, temperature=0), calm)
+    assert model.training
+    with pytest.raises(ValueError, match="n_new must be at least 0, but it is -3"):
+        generate(model, tokens, -3)
 
 
 @pytest.mark.parametrize("context", [None, 60])

@@ -1,5 +1,6 @@
 """`GPT` against GPT-2 with its weights, and what its cache and its programs must keep to."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -111,7 +112,21 @@ def test_refuses_more_than_its_context():
         model(text(1, 1), caches=caches)
 
 
-@pytest.mark.parametrize("tokens", [torch.zeros(1, 3), torch.zeros(3, dtype=int)])
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        torch.zeros(1, 3),
+        torch.zeros(3, dtype=int),
+        torch.ones(1, 3, dtype=bool),
+        np.ones((1, 3), int),
+    ],
+)
 def test_refuses_what_are_no_tokens(tokens):
     with pytest.raises(ValueError, match="whole numbers of the shape"):
         made()(tokens)
+
+
+@pytest.mark.parametrize("token, low, high", [(50, 3, 50), (-1, -1, 3)])
+def test_refuses_tokens_that_there_are_not(token, low, high):
+    with pytest.raises(ValueError, match=f"0 to 49, but these go from {low} to {high}: tokens is"):
+        made()(torch.tensor([[3, token]]))

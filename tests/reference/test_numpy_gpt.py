@@ -68,7 +68,26 @@ def test_refuses():
         NumpyGPT(made(n_kv_heads=2), 5)
     with pytest.raises(ValueError, match="at least one token"):
         NumpyGPT(made(), 5).generate([], 3, rng=np.random.default_rng(0))
+    with pytest.raises(ValueError, match="norm_first=False"):
+        NumpyGPT(made(norm_first=False), 5)
+    for dtype in (torch.bfloat16, torch.float16):
+        with pytest.raises(ValueError, match=rf"on cpu in {dtype}: take model.float\(\)"):
+            NumpyGPT(made(dtype), 5)
     writer = NumpyGPT(made(), 2)
+    for token in (-1, 50):
+        with pytest.raises(ValueError, match=f"tokens are 0 to 49, but one is {token}"):
+            writer.read(token)
     writer.read(1), writer.read(1)
-    with pytest.raises(ValueError, match="room for 2 tokens"):
+    with pytest.raises(ValueError, match="room for 2 tokens, of which 2 are taken, and 1 more"):
         writer.read(1)
+
+
+def test_what_is_refused_has_read_nothing():
+    writer, rng = NumpyGPT(made(), 5), np.random.default_rng(0)
+    for tokens, n_new, options in (
+        ([1, 2], 5, {}), ([1, 99], 1, {}), ([1], -1, {}), ([1, 2], 2, {"temperature": -1}),
+    ):  # fmt: skip
+        with pytest.raises(ValueError):
+            writer.generate(tokens, n_new, rng=rng, **options)
+        assert writer.n == 0
+    assert len(writer.generate([1, 2], 4, rng=rng)) == 4 and writer.n == 5

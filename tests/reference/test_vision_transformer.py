@@ -129,13 +129,30 @@ def test_refuses_sizes_that_do_not_fit(change, message):
         ((2, 3, 12, 8), r"\(batch, channels=3, side=12, side=12\), but images is \(2, 3, 12, 8\)$"),
         ((2, 3, 8, 8), r"images is \(2, 3, 8, 8\)$"),
         ((2, 1, 12, 12), r"images is \(2, 1, 12, 12\)$"),
-        ((3, 12, 12), r"images is \(3, 12, 12\)$"),
-        ((2, 12, 12, 3), r"images is \(2, 12, 12, 3\)$"),
     ],
 )
 def test_refuses_images_of_another_shape(shape, message):
     with pytest.raises(ValueError, match=message):
         made()(torch.zeros(shape, dtype=torch.float64))
+
+
+def test_refuses_another_dtype():
+    for dtype in (torch.uint8, torch.float32):  # the weights are float64 here
+        with pytest.raises(ValueError, match=f"weights are torch.float64 and the images {dtype}"):
+            made()(torch.zeros(2, 3, 12, 12, dtype=dtype))
+
+
+@pytest.mark.parametrize(
+    "shape, remedy",
+    [((2, 12, 12, 3), r"images\.movedim\(-1, 1\) puts the channels first$"),
+     ((3, 12, 12), r"images\[None\] adds the batch$")],
+)  # fmt: skip
+def test_says_what_would_help(shape, remedy):
+    with pytest.raises(ValueError, match=remedy):
+        made()(torch.zeros(shape, dtype=torch.float64))
+    axes = (-1, 1) if len(shape) == 4 else None
+    images = torch.zeros(shape, dtype=torch.float64)
+    made()(images.movedim(*axes) if axes else images[None])
 
 
 def test_refuses_grey_images_without_their_channel():

@@ -184,14 +184,17 @@ move = Exercise(
 
 
 def class_row(weights):
-    """Return what the answer gets from each patch, by rollout; (n - 1,), summing to 1."""
+    """Return what the answer gets from each patch, by rollout; (n - 1,), summing to 1.
+
+    Abnar and Zuidema, "Quantifying attention flow in transformers", 2020.
+    """
     row = _product(weights)[0, 1:]
     return row / row.sum()
 
 
-def _mixed(layer, residual=0.5):
+def _mixed(layer):
     means = layer.mean(axis=0)
-    return residual * np.eye(len(means)) + (1 - residual) * means
+    return (np.eye(len(means)) + means) / 2
 
 
 def _product(weights, step=_mixed):

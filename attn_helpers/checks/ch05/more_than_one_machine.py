@@ -37,7 +37,7 @@ whole_gradient = Exercise(
         Property(
             "gives no say to a worker without texts",
             [case([3, 0, 1], 4), case([0, 2], 2)],
-            "Whatever stands in its row, its count is 0, and so is its weight.",
+            "Whatever numbers stand in its row, its count is 0, and so is its weight.",
         ),
     ],
     mistakes=[

@@ -217,32 +217,20 @@ def scales(overflow, start, interval):
 
 def _scales(
     overflow, start, interval, *, up=2.0, down=0.5, reset=True, late=False, grown_reset=True,
-    after=False,
+    after=False, from_start=False,
 ):  # fmt: skip
     scale, good, found = start, 0, []
     for bad in overflow:
         if not after:
             found.append(scale)
         if bad:
-            scale, good = scale * down, 0 if reset else good
+            scale, good = (start if from_start else scale) * down, 0 if reset else good
         else:
             good += 1
             if good >= interval + late:
                 scale, good = scale * up, 0 if grown_reset else good
         if after:
             found.append(scale)
-    return np.array(found)
-
-
-def _set_back(overflow, start, interval):
-    scale, good, found = start, 0, []
-    for bad in overflow:
-        found.append(scale)
-        good = 0 if bad else good + 1
-        if bad:
-            scale = start / 2
-        elif good == interval:
-            scale, good = 2 * scale, 0
     return np.array(found)
 
 
@@ -292,7 +280,7 @@ loss_scales = Exercise(
             "It doubles with every good step: wait for `interval` of them in a row.",
             lambda o, s, i: _scales(o, s, 1),
         ),
-        ("An overflow halves the scale, it does not set it back.", _set_back),
+        ("An overflow halves the scale, it does not set it back.", _wrong(from_start=True)),
         ("This is the last scale. Return one for each step.", lambda o, s, i: _scales(o, s, i)[-1]),
     ],
 )  # fmt: skip

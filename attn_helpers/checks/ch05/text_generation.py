@@ -3,6 +3,7 @@
 import numpy as np
 
 from attn_helpers.checks.exercise import Exercise, Property
+from attn_helpers.checks.written_out import softmax
 
 __all__ = ["bits_per_character", "nucleus", "window_cache"]
 
@@ -112,12 +113,6 @@ bits_per_character = Exercise(
         ),
     ],
 )
-
-
-def softmax(logits):
-    """Softmax of a vector."""
-    e = np.exp(logits - np.max(logits))
-    return e / e.sum()
 
 
 def smallest_set(logits, top_p, *, counted=lambda sums, p: sums - p, rank=lambda x: np.argsort(-x)):
