@@ -51,7 +51,7 @@ def table(suite):
     lines = [
         f"*{suite['setting']}*\n",
         f"| | {suite['unit']} | times {base} |" + " quartiles |" * spreads,
-        "|---|---:|---:|" + "---|" * spreads,
+        "|---|---:|---:|" + "---:|" * spreads,
     ]
     for row in suite["rows"]:
         low, high = row["low"], row["high"]

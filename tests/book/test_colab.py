@@ -25,7 +25,7 @@ from nbclient import NotebookClient
 notebook = nbformat.read(sys.argv[1], as_version=4)
 cell = nbformat.v4.new_code_cell("import attn_helpers; print(attn_helpers.__file__)")
 notebook.cells.append(cell)
-NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
+NotebookClient(notebook, timeout=1200, kernel_name="python3").execute()
 nbformat.write(notebook, sys.argv[1])
 """
 
