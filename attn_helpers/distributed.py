@@ -15,6 +15,7 @@ processes (`torch.distributed.checkpoint`).
 import argparse
 import os
 import signal
+import traceback
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -103,6 +104,11 @@ def process_group():
         dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)
     try:
         yield device
+    except BaseException as error:
+        # A model that the traceback keeps would be the last to let go of the group, and then gloo's
+        # thread and this one may wait for each other for ever.
+        traceback.clear_frames(error.__traceback__)
+        raise
     finally:
         dist.destroy_process_group()
 

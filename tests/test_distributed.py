@@ -204,6 +204,15 @@ def test_a_gradient_that_is_not_finite_is_not_saved(way, tmp_path, monkeypatch):
     assert not os.listdir(tmp_path)
 
 
+def test_a_model_does_not_outlive_its_group(monkeypatch):
+    """Else gloo's thread and the main one may wait for each other, in one run of some hundred."""
+    monkeypatch.setattr(F, "cross_entropy", lambda *args, **options: torch.tensor(math.nan) * 0)
+    with pytest.raises(RuntimeError) as caught:  # no gradient
+        alone()
+    frames = {entry.name: entry.frame.f_locals for entry in caught.traceback}
+    assert "train" in frames and not frames["train"]
+
+
 def test_a_checkpoint_of_another_run_is_refused(tmp_path):
     alone(Settings(**asdict(SMALL) | {"steps": 2}), checkpoint=tmp_path / "run.pt")
     with pytest.raises(ValueError, match=r"run\.pt belongs to a run with .*'steps': 2.*take anot"):
