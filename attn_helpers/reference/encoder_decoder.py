@@ -20,11 +20,14 @@ __all__ = ["EncoderDecoder"]
 
 def check_tokens(tokens, n_tokens=None):
     """Refuse what are not whole numbers of the shape (batch, seq), below `n_tokens` if given."""
-    kind = getattr(tokens, "dtype", None)
-    if kind not in (torch.int64, torch.int32) or tokens.ndim != 2:
+    if not isinstance(tokens, torch.Tensor):
         raise ValueError(
-            "tokens must be a Tensor of whole numbers of the shape (batch, seq): "
-            f"{shapes(tokens=tokens)}, {kind or type(tokens).__name__}"
+            f"tokens must be a Tensor, but they are {type(tokens).__name__}: {shapes(tokens=tokens)}"
+        )
+    if tokens.dtype not in (torch.int64, torch.int32) or tokens.ndim != 2:
+        raise ValueError(
+            "tokens must be whole numbers of the shape (batch, seq): "
+            f"{shapes(tokens=tokens)}, {tokens.dtype}"
         )
     if n_tokens and tokens.is_cpu and tokens.numel():  # a GPU would have to be waited for
         low, high = (bound.item() for bound in tokens.aminmax())

@@ -118,7 +118,6 @@ def test_refuses_more_than_its_context():
         torch.zeros(1, 3),
         torch.zeros(3, dtype=int),
         torch.ones(1, 3, dtype=bool),
-        np.ones((1, 3), int),
     ],
 )
 def test_refuses_what_are_no_tokens(tokens):
@@ -130,3 +129,10 @@ def test_refuses_what_are_no_tokens(tokens):
 def test_refuses_tokens_that_there_are_not(token, low, high):
     with pytest.raises(ValueError, match=f"0 to 49, but these go from {low} to {high}: tokens is"):
         made()(torch.tensor([[3, token]]))
+
+
+def test_refuses_an_array():
+    with pytest.raises(
+        ValueError, match=r"must be a Tensor, but they are ndarray: tokens is \(1, 3"
+    ):
+        made()(np.ones((1, 3), int))
