@@ -22,7 +22,7 @@ def check_tokens(tokens, n_tokens=None):
     """Refuse what are not whole numbers of the shape (batch, seq), below `n_tokens` if given."""
     if not isinstance(tokens, torch.Tensor):
         raise ValueError(
-            f"tokens must be a Tensor, but they are {type(tokens).__name__}: {shapes(tokens=tokens)}"
+            f"tokens must be a Tensor, not {type(tokens).__name__}: {shapes(tokens=tokens)}"
         )
     if tokens.dtype not in (torch.int64, torch.int32) or tokens.ndim != 2:
         raise ValueError(

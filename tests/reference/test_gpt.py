@@ -132,7 +132,5 @@ def test_refuses_tokens_that_there_are_not(token, low, high):
 
 
 def test_refuses_an_array():
-    with pytest.raises(
-        ValueError, match=r"must be a Tensor, but they are ndarray: tokens is \(1, 3"
-    ):
+    with pytest.raises(ValueError, match=r"must be a Tensor, not ndarray: tokens is \(1, 3"):
         made()(np.ones((1, 3), int))
