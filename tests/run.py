@@ -13,8 +13,11 @@ from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
 
+import alone
+
 ROOT = Path(__file__).resolve().parents[1]
 REPORTS = ROOT / "_build" / "tests"
+ALONE = ROOT / "_build" / "alone"
 ONE_THREAD = dict.fromkeys(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"], "1")
 STAGES = {
     "package": [
@@ -22,7 +25,7 @@ STAGES = {
         "-n", "2", "--dist", "worksteal",
     ],
     "notebooks": [
-        "chapters", "--nbval", "--nbval-sanitize-with", "tests/nbval.cfg",
+        ALONE / "chapters", "--nbval", "--nbval-sanitize-with", "tests/nbval.cfg",
         "-n", "2", "--dist", "loadfile",
     ],
     "browser": ["tests", "-m", "browser"],
@@ -37,7 +40,6 @@ def title(text: str) -> None:
 
 def build_book() -> bool:
     """Bring the book up to date; without Node say so in a line, which fails only under CI."""
-    title("book")
     node = subprocess.run(["make", "--no-print-directory", "node"], cwd=ROOT)
     if node.returncode:
         print("No Node: the book is not built, and what needs it or Node is skipped.")
@@ -45,24 +47,40 @@ def build_book() -> bool:
     return subprocess.run(["make", "--no-print-directory", "book"], cwd=ROOT).returncode == 0
 
 
-def run_pytest(stage: str) -> bool:
+def run_notebooks() -> bool:
+    """Run the chapters with the package from its wheel, each in a folder of its own."""
+    try:
+        python, chapters = alone.set_out(ALONE)
+    except subprocess.CalledProcessError as error:
+        print(error)
+        return False
+    fine = run_pytest("notebooks", python, alone.outside_this_checkout())
+    left = alone.left_behind(chapters)
+    if left:
+        print("Left behind by a chapter:", ", ".join(left))
+    return fine and not left
+
+
+def run_pytest(stage: str, python=sys.executable, environment=os.environ) -> bool:
     """Run one stage of `STAGES`, and give each reason for skipping one line."""
-    title(stage)
-    report = REPORTS / f"{stage}.xml"
-    report.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", "-q", *STAGES[stage], "--junitxml", report]
-    fine = subprocess.run(command, cwd=ROOT, env=os.environ | ONE_THREAD).returncode == 0
+    command = [python, "-m", "pytest", "-q", *STAGES[stage], "--junitxml", report(stage)]
+    fine = subprocess.run(command, cwd=ROOT, env={**environment, **ONE_THREAD}).returncode == 0
     reasons = Counter(skipped.get("message") for skipped in suite(stage).iter("skipped"))
     for reason, number in reasons.items():
         print(f"{number} skipped: {reason}")
     return fine
 
 
+def report(stage: str) -> Path:
+    """Return the file in which pytest records a stage."""
+    return REPORTS / f"{stage}.xml"
+
+
 def suite(stage: str) -> ElementTree.Element:
     """Return what pytest has recorded of a stage; empty if it did not come so far."""
-    report = REPORTS / f"{stage}.xml"
     empty = ElementTree.Element("testsuite", tests="0", failures="0", errors="0", skipped="0")
-    return ElementTree.parse(report).find("testsuite") if report.exists() else empty
+    file = report(stage)
+    return ElementTree.parse(file).find("testsuite") if file.exists() else empty
 
 
 def counts(stage: str) -> dict[str, int]:
@@ -82,11 +100,19 @@ def main() -> int:
     # What the set-up put beside this Python (Node, where the system has none) comes first.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     REPORTS.mkdir(parents=True, exist_ok=True)
+    for old in REPORTS.glob("*.xml"):
+        old.unlink()
 
     rows = [("install", time.time() - since, {}, True)]
     for stage in ["book", *STAGES]:
+        title(stage)
         start = time.time()
-        fine = build_book() if stage == "book" else run_pytest(stage)
+        if stage == "book":
+            fine = build_book()
+        elif stage == "notebooks":
+            fine = run_notebooks()
+        else:
+            fine = run_pytest(stage)
         rows.append((stage, time.time() - start, counts(stage) if stage in STAGES else {}, fine))
 
     title("summary")

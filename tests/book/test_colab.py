@@ -1,66 +1,34 @@
-"""As a student in Colab: the package from its wheel, and one notebook alone in an empty folder.
+"""As a student in Colab: the package from its wheel, and the student's copy of a chapter.
 
-The notebook is the student's copy, so that a chapter that leans on a solution is found, too. With
-their solutions the notebooks are run by nbval.
+`make test` runs each chapter alone beside that wheel, with its solutions in it. So nothing may lean
+on a solution: then the student's copy, which lacks them, runs as well.
 """
 
-import os
 import subprocess
-import sys
-import sysconfig
+import symtable
 import zipfile
 from pathlib import Path
 
 import classroom
 import nbformat
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 
-ROOT = Path(__file__).resolve().parents[2]
-NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
-RUN = """
-import sys, nbformat
-sys.path.append(sys.argv[2])
-import kernel_replies
-from nbclient import NotebookClient
-notebook = nbformat.read(sys.argv[1], as_version=4)
-cell = nbformat.v4.new_code_cell("import attn_helpers; print(attn_helpers.__file__)")
-notebook.cells.append(cell)
-NotebookClient(notebook, timeout=1200, kernel_name="python3").execute()
-nbformat.write(notebook, sys.argv[1])
-"""
+from tests import alone
+
+NOTEBOOKS = sorted((alone.ROOT / "chapters").glob("*.ipynb"))
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """The wheel, built without a network."""
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index"]
-    command += ["--no-build-isolation", "--wheel-dir", folder, ROOT]
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
-    (built,) = folder.glob("*.whl")
-    return built
-
-
-@pytest.fixture(scope="module")
-def python(wheel, tmp_path_factory):
-    """An environment with the wheel and the libraries of this one, but not this checkout.
-
-    A path in a .pth file does not make Python read the .pth files of that folder, so the editable
-    install, which is one of them, stays out.
-    """
-    folder = tmp_path_factory.mktemp("colab") / "venv"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
-    command = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python", "install"]
-    subprocess.run([*command, "--quiet", "--no-deps", "--no-index", wheel], check=True)
-    (packages,) = folder.glob("lib/python*/site-packages")
-    (packages / "libraries.pth").write_text(sysconfig.get_path("purelib"))
-    return folder / "bin" / "python"
+    return alone.build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 def test_wheel_has_all_that_the_package_has(wheel):
     there = {
-        path.relative_to(ROOT).as_posix()
-        for path in (ROOT / "attn_helpers").rglob("*")
+        path.relative_to(alone.ROOT).as_posix()
+        for path in (alone.ROOT / "attn_helpers").rglob("*")
         if path.is_file() and path.suffix != ".pyc" and ".ipynb_checkpoints" not in path.parts
     }
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
@@ -68,32 +36,92 @@ def test_wheel_has_all_that_the_package_has(wheel):
     assert {Path(name).suffix for name in packed} >= {".py", ".js", ".css"}
 
 
-@pytest.mark.skipif(os.name == "nt", reason="paths of a POSIX virtual environment")
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_student_copy_runs_alone(path, python, tmp_path):
-    original = nbformat.read(path, as_version=4)
-    assert any(map(classroom.is_solution, original.cells)), "the chapter has no solution"
-    copy = classroom.student(original)
-    assert not any(map(classroom.is_solution, copy.cells))
-    alone = tmp_path / "alone" / path.name
-    alone.parent.mkdir()
-    nbformat.write(copy, alone)
-    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
-    environment |= {"JUPYTER_DATA_DIR": str(tmp_path / "jupyter")}
+def test_chapters_that_run_alone_take_the_package_from_the_wheel(wheel, tmp_path):
+    python = alone.environment(wheel, tmp_path / "venv")
     result = subprocess.run(
-        [python, "-c", RUN, alone.name, ROOT / "book" / "ext"],
-        cwd=alone.parent,
-        env=environment,
+        [python, "-c", "import attn_helpers, torch; print(attn_helpers.__file__)"],
+        cwd=tmp_path,
+        env=alone.outside_this_checkout(),
         capture_output=True,
         text=True,
-        stdin=subprocess.DEVNULL,
     )
-    assert result.returncode == 0, result.stderr[-3000:]
-    cells = [c for c in nbformat.read(alone, as_version=4).cells if c.cell_type == "code"]
-    outputs = [output for cell in cells for output in cell.outputs]
-    assert not [o for o in outputs if o.output_type == "error" or o.get("name") == "stderr"]
-    assert cells[-1].outputs[0].text.startswith(str(python.parents[1]))
-    asked = classroom.CHECK.findall("".join(cell.source for cell in cells))
-    reports = [output.data["text/plain"] for output in outputs if "data" in output]
-    assert asked and sum("no answer yet" in report for report in reports) == len(asked)
-    assert [file.name for file in alone.parent.iterdir()] == [path.name]  # leaves nothing behind
+    assert result.stdout.startswith(str(tmp_path / "venv")), result.stderr
+
+
+def test_what_a_chapter_leaves_behind_is_seen(tmp_path):
+    for name in ("01_a/01_a.ipynb", "02_b/02_b.ipynb", "02_b/run.log", "02_b/01_a.ipynb"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert alone.left_behind(tmp_path) == ["02_b/01_a.ipynb", "02_b/run.log"]
+
+
+def names(source):
+    """Return the names that a cell binds at its top level, and the global names that it reads."""
+
+    def nested(table):
+        yield table
+        for child in table.get_children():
+            yield from nested(child)
+
+    top = symtable.symtable(TransformerManager().transform_cell(source), "cell", "exec")
+    bound = {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported()}
+    read = {
+        symbol.get_name()
+        for table in nested(top)
+        for symbol in table.get_symbols()
+        if symbol.is_referenced() and (table is top or symbol.is_global())
+    }
+    return bound - {"_"}, read - {"_"}
+
+
+def shared_with_solutions(notebook):
+    """Return the names bound by a solution that another cell binds or reads."""
+    ours, others = set(), set()
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            bound, read = names(cell.source)
+            if classroom.is_solution(cell):
+                ours |= bound
+            else:
+                others |= bound | read
+    return ours & others
+
+
+@pytest.mark.parametrize(
+    ("source", "shared"),
+    [
+        ("y = 2", set()),
+        ("print(x)", {"x"}),
+        ("x = 1", {"x"}),
+        ("def f():\n    return [x for _ in range(3)]", {"x"}),
+        ("def f(x):\n    y = x\n    return lambda: y", set()),
+        ("%matplotlib inline\nclass C:\n    width = solve(1)", {"solve"}),
+        ("from math import pi as solve", {"solve"}),
+        ("[x for x in range(3)]", set()),
+    ],
+)
+def test_a_chapter_that_leans_on_a_solution_is_found(source, shared):
+    solution = nbformat.v4.new_code_cell("def solve(a):\n    return a\n\n\nx, _ = solve(1), 2")
+    solution.metadata["tags"] = ["solution"]
+    notebook = nbformat.v4.new_notebook(cells=[solution, nbformat.v4.new_code_cell(source)])
+    assert shared_with_solutions(notebook) == shared
+
+
+@each_notebook
+def test_nothing_leans_on_a_solution_nor_is_overwritten_by_one(path):
+    notebook = nbformat.read(path, as_version=4)
+    assert any(map(classroom.is_solution, notebook.cells)), "the chapter has no solution"
+    shared = shared_with_solutions(notebook)
+    assert not shared, f"names of a solution, bound or read elsewhere: {shared}"
+
+
+@each_notebook
+def test_every_stub_runs_and_has_no_answer_yet(path):
+    """The outputs are those of a run: nbval compares them with a new one."""
+    cells = [c for c in nbformat.read(path, as_version=4).cells if not classroom.is_solution(c)]
+    asked = [c for c in cells if c.cell_type == "code" and classroom.CHECK.search(c.source)]
+    assert asked
+    for cell in asked:
+        reports = [output.data["text/plain"] for output in cell.outputs if "data" in output]
+        without = [report for report in reports if "no answer yet" in report]
+        assert len(without) == len(classroom.CHECK.findall(cell.source)), cell.source
