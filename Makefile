@@ -93,7 +93,7 @@ teacher: $(STAMP)  ## notebooks with solutions unfolded and notes, in _build/tea
 # ------------------------------------------------------------------------------ the repository
 
 test: $(STAMP)  ## every test: package, notebooks, book, browser
-	@$(PY) tests/run.py --since $(STARTED)
+	@$(PY) -m tests.run --since $(STARTED)
 
 KEEP := --preserve-cell-outputs --preserve-execution-counts $(addprefix \
         --preserve-cell-metadata-field=,tags jupyter cellView teacher_note)
