@@ -91,6 +91,14 @@ def test_page_is_sound_narrow_and_dark(dark_phone_page, site, name):
     assert_sound(dark_phone_page, 390)
 
 
+@pytest.mark.parametrize("name", [*NOTEBOOKS, "book/claims"])
+def test_a_phone_shows_the_whole_ledger(dark_phone_page, site, name):
+    dark_phone_page.goto(f"{site}/{name}.html")
+    tables = dark_phone_page.locator(":is(.tag_claims, #the-ledger-of-claims) table")
+    boxes = tables.evaluate_all("all => all.map(t => [t.scrollWidth, t.parentElement.clientWidth])")
+    assert boxes and all(width <= room for width, room in boxes), boxes
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_links_within_the_book_lead_somewhere(page, site, name):
     page.goto(f"{site}/{name}.html")
