@@ -177,12 +177,10 @@ def train(settings, device, *, way="ddp", checkpoint=None, every=10, kill=None):
     losses = load(checkpoint, asdict(settings), model, optimiser)
     if losses:
         _say(f"goes on after step {len(losses)}")
+    first_start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") == "0"
+    fatal = tuple(kill) if kill and first_start else None
     for step in range(len(losses), settings.steps):
-        if (
-            kill
-            and tuple(kill) == (rank, step)
-            and os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") == "0"
-        ):
+        if fatal == (rank, step):
             os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
         rows = my_share(draw_batch(text, step, settings)).to(device)
         logits = model(rows[:, :-1])

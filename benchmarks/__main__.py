@@ -8,50 +8,15 @@ book shows a recorded run: attn_helpers/data/measurements.
 """
 
 import argparse
-import datetime
 import importlib
-import json
-import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from attn_helpers.device import describe
-from benchmarks.record import finish
+from benchmarks.record import finish, record, versions, write
 
 DRAFT = Path("_build/benchmarks.json")
 
 SUITES = ("attention", "programs", "layers", "gpt_training", "generation")
 PEERS = ("numpy", "torch", "transformers", "x-transformers")
-
-
-def versions(packages):
-    """Return the versions of packages; one that is not installed is left out, with a line."""
-    found = {}
-    for name in packages:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            print(f"{name} is not installed: left out of the versions")
-    return found
-
-
-def record(suites, packages, device="cpu"):
-    """Return suites as what JSON can hold, with the day, the machine and the versions."""
-    return {
-        "date": datetime.date.today().isoformat(),
-        "device": device,
-        "machine": describe(),
-        "versions": {"Python": platform.python_version()} | packages,
-        "suites": [
-            suite._asdict()
-            | {
-                "left_out": dict(suite.left_out),
-                "rows": [row._asdict() for row in suite.rows],
-                "bars": [bar._asdict() | {"met": bar.met} for bar in suite.bars],
-            }
-            for suite in suites
-        ],
-    }
 
 
 def kept(names, path):
@@ -65,12 +30,6 @@ def kept(names, path):
     if path:
         write(record(done, packages), path)
         print(f"written to {path}")
-
-
-def write(made, path):
-    """Write a record."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
 
 
 def main(arguments=None):

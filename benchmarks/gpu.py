@@ -20,9 +20,9 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.__main__ import record, versions, write
 from benchmarks.gpu_attention import kernels, programs
 from benchmarks.gpu_models import decoding, training
+from benchmarks.record import record, versions, write
 
 FOLDER = Path(__file__).resolve().parents[1] / "attn_helpers" / "data" / "measurements"
 DRAFTS = Path("_build")

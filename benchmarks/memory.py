@@ -11,14 +11,6 @@ __all__ = ["peak_mib", "peaks"]
 STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
-def peaks(title, setting, calls, base, gauge=None):
-    """Yield a suite of the memory that calls hold, by `gauge` or `peak_mib`, if anybody counts."""
-    mib = {name: (gauge or peak_mib)(call) for name, call in calls.items()}
-    if mib[base]:
-        rows = [Row(name, peak, peak / mib[base]) for name, peak in mib.items()]
-        yield Suite(title, setting, base, rows, unit="MiB")
-
-
 def peak_mib(function):
     """Return by how many MiB this process grew at most while a function ran; None but on Linux."""
     if not RESET.exists():
@@ -30,6 +22,14 @@ def peak_mib(function):
     before = _kib("VmRSS")
     function()
     return (_kib("VmHWM") - before) / 1024
+
+
+def peaks(title, setting, calls, base, gauge=peak_mib):
+    """Yield a suite of the memory that calls hold, if the gauge can tell."""
+    mib = {name: gauge(call) for name, call in calls.items()}
+    if mib[base]:
+        rows = [Row(name, peak, peak / mib[base]) for name, peak in mib.items()]
+        yield Suite(title, setting, base, rows, unit="MiB")
 
 
 def _kib(name):

@@ -1,14 +1,19 @@
 """What a benchmark has measured: suites of contenders, as a table for people and as JSON."""
 
+import datetime
+import json
+import platform
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
 from typing import NamedTuple
 
+from attn_helpers.device import describe
 from benchmarks.timing import ratio
 
-__all__ = ["Bar", "Row", "Suite", "finish", "timed"]
+__all__ = ["Bar", "Row", "Suite", "finish", "record", "timed", "versions", "write"]
 
 
 class Row(NamedTuple):
@@ -88,3 +93,39 @@ def finish(suites):
         print(suite, end="\n\n", flush=True)
         missed += sum(not bar.met for bar in suite.bars)
     sys.exit(int(missed > 0))
+
+
+def versions(packages):
+    """Return the versions of packages; one that is not installed is left out, with a line."""
+    found = {}
+    for name in packages:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            print(f"{name} is not installed: left out of the versions")
+    return found
+
+
+def record(suites, packages, device="cpu"):
+    """Return suites as what JSON can hold, with the day, the machine and the versions."""
+    return {
+        "date": datetime.date.today().isoformat(),
+        "device": device,
+        "machine": describe(),
+        "versions": {"Python": platform.python_version()} | packages,
+        "suites": [
+            suite._asdict()
+            | {
+                "left_out": dict(suite.left_out),
+                "rows": [row._asdict() for row in suite.rows],
+                "bars": [bar._asdict() | {"met": bar.met} for bar in suite.bars],
+            }
+            for suite in suites
+        ],
+    }
+
+
+def write(made, path):
+    """Write a record."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")

@@ -12,6 +12,8 @@ import sysconfig
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "_build" / "alone"
+CHAPTERS = FOLDER / "chapters"
 
 
 def build_wheel(folder: Path) -> Path:
@@ -39,18 +41,17 @@ def environment(wheel: Path, folder: Path) -> Path:
     return python
 
 
-def set_out(folder: Path) -> tuple[Path, Path]:
-    """Fill an emptied folder; return the Python to use and the folder of the lone chapters."""
-    shutil.rmtree(folder, ignore_errors=True)
-    python = environment(build_wheel(folder / "wheel"), folder / "venv")
-    for path in sorted((ROOT / "chapters").glob("*.ipynb")):
-        chapter = folder / "chapters" / path.stem / path.name
-        chapter.parent.mkdir(parents=True)
-        shutil.copy(path, chapter)
-    return python, folder / "chapters"
+def set_out() -> Path:
+    """Put each chapter into a folder of its own in `CHAPTERS`; return the Python to use."""
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    for path in (ROOT / "chapters").glob("*.ipynb"):
+        folder = CHAPTERS / path.stem
+        folder.mkdir(parents=True)
+        shutil.copy(path, folder)
+    return environment(build_wheel(FOLDER / "wheel"), FOLDER / "venv")
 
 
-def left_behind(chapters: Path) -> list[str]:
+def left_behind(chapters: Path = CHAPTERS) -> list[str]:
     """List what lies beside the lone chapters."""
     return sorted(
         path.relative_to(chapters).as_posix()

@@ -17,7 +17,6 @@ from tests import alone
 
 ROOT = Path(__file__).resolve().parents[1]
 REPORTS = ROOT / "_build" / "tests"
-ALONE = ROOT / "_build" / "alone"
 ONE_THREAD = dict.fromkeys(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"], "1")
 STAGES = {
     "package": [
@@ -25,7 +24,7 @@ STAGES = {
         "-n", "2", "--dist", "worksteal",
     ],
     "notebooks": [
-        ALONE / "chapters", "--nbval", "--nbval-sanitize-with", "tests/nbval.cfg",
+        alone.CHAPTERS, "--nbval", "--nbval-sanitize-with", "tests/nbval.cfg",
         "-n", "2", "--dist", "loadfile",
     ],
     "browser": ["tests", "-m", "browser"],
@@ -50,12 +49,12 @@ def build_book() -> bool:
 def run_notebooks() -> bool:
     """Run the chapters with the package from its wheel, each in a folder of its own."""
     try:
-        python, chapters = alone.set_out(ALONE)
+        python = alone.set_out()
     except subprocess.CalledProcessError as error:
         print(error)
         return False
     fine = run_pytest("notebooks", python, alone.outside_this_checkout())
-    left = alone.left_behind(chapters)
+    left = alone.left_behind()
     if left:
         print("Left behind by a chapter:", ", ".join(left))
     return fine and not left

@@ -40,7 +40,8 @@ def page(record):
     for title in dict.fromkeys(suite["title"] for suite in record["suites"]):
         lines.append(f"## {title}\n")
         for suite in record["suites"]:
-            lines += table(suite) if suite["title"] == title else []
+            if suite["title"] == title:
+                lines += table(suite)
     return "\n".join(lines)
 
 

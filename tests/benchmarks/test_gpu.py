@@ -13,8 +13,7 @@ from torch.nn.attention import sdpa_kernel
 from attn_helpers.data import as_text, measurements
 from attn_helpers.reference import GPT
 from benchmarks import gpu, gpu_attention, gpu_models
-from benchmarks.__main__ import record, versions, write
-from benchmarks.record import timed
+from benchmarks.record import record, timed, versions, write
 
 CPU = torch.device("cpu")
 TINY = {

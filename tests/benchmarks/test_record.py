@@ -9,9 +9,8 @@ import pytest
 
 from benchmarks import __main__ as every
 from benchmarks import attention
-from benchmarks.__main__ import record
 from benchmarks.memory import RESET, peak_mib
-from benchmarks.record import Bar, Row, Suite, finish, timed
+from benchmarks.record import Bar, Row, Suite, finish, record, timed
 from benchmarks.timing import interleaved, ratio
 
 SECONDS = {"theirs": [0.004, 0.002, 0.006], "ours": [0.001, 0.002, 0.003]}
